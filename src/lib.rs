@@ -1,4 +1,6 @@
 //! # blindrelay: two ends, and a middle that cannot read
 #![doc = "Teaching software, unaudited. Do not rely on it to protect people."]
 
+#[cfg(feature = "ends")]
+pub mod crypto;
 pub mod wire;

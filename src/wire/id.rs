@@ -28,11 +28,7 @@ impl FromStr for UserId {
 
     fn from_str(text: &str) -> Result<Self, BadId> {
         let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
-        if (1..=32).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(BadId)
-        }
+        if (1..=32).contains(&text.len()) && text.bytes().all(allowed) { Ok(Self(text.to_owned())) } else { Err(BadId) }
     }
 }
 
