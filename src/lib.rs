@@ -3,4 +3,6 @@
 
 #[cfg(feature = "ends")]
 pub mod crypto;
+#[cfg(feature = "ends")]
+pub mod protocol;
 pub mod wire;

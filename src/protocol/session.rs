@@ -1,0 +1,232 @@
+//! Sessions: which ratchet a blob belongs to, and which one speaks next.
+//!
+//! Question: both wrote at once, or one side lost its keys and began anew; who sends where?
+//! A contact has at most four sessions, the first of which sends. A blob is tried on each; the one whose
+//! header key opens it is its own, whatever the envelope says. A first contact that no session knows makes a new one.
+//!
+//! ```text
+//! both started at once (mine is unanswered)  → the smaller session id sends, the other only receives
+//! otherwise                                  → the newest session sends, an older one never again
+//! ```
+//!
+//! The initiator repeats its handshake until it is answered. Existing sessions are tried first, so a repeated handshake
+//! finds its session without prekeys that are gone by then. Source: PQXDH rev. 3, "Receiving the initial message";
+//! Double Ratchet rev. 4, "Double Ratchet with header encryption".
+
+use rand::CryptoRng;
+
+use super::identity::{IdentityKeyPair, IdentityStatement};
+use super::message::Blob;
+use super::params::MAX_SESSIONS;
+use super::pqxdh::{self, HandshakeRefused};
+use super::prekeys::{PreKeyStore, VerifiedBundle};
+use super::ratchet::{Ratchet, RatchetError};
+use super::reader::Malformed;
+use crate::crypto::CryptoError;
+use crate::wire::UserId;
+
+/// A session's id: `session_ad`, the 32-byte hash of the public transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub [u8; 32]);
+
+/// One agreement and the ratchet that grew from it.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) id: SessionId,
+    /// The handshake that every message repeats until the peer has answered.
+    pub(crate) pending: Option<Vec<u8>>,
+    pub(crate) ratchet: Ratchet,
+}
+
+/// All sessions with one contact: the first one sends.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    pub(crate) list: Vec<Session>,
+}
+
+/// What decryption needs to know besides the blob.
+#[derive(Clone, Copy)]
+pub struct Recipient<'a> {
+    /// My keys.
+    pub me: &'a IdentityKeyPair,
+    /// My prekeys' private halves.
+    pub prekeys: &'a PreKeyStore,
+    /// Who the envelope names: a hint only, the associated data decides.
+    pub from: &'a UserId,
+    /// The identity on record for that name.
+    pub pinned: Option<&'a IdentityStatement>,
+    /// Whether a first contact with this id was authenticated before.
+    pub remembered: &'a dyn Fn(&SessionId) -> bool,
+}
+
+/// A blob that opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The padded text (see `content::decode`).
+    pub text: Vec<u8>,
+    /// The session it came in.
+    pub session: SessionId,
+    /// Set if this message made the session: what to record in the same transaction.
+    pub first: Option<FirstContact>,
+}
+
+/// What a first contact used up, known only after it authenticated.
+#[derive(Debug)]
+pub struct FirstContact {
+    /// Who wrote: to be pinned.
+    pub identity: IdentityStatement,
+    /// The session's id is remembered until this prekey is deleted.
+    pub prekey_id: u32,
+    /// This one-time key is deleted now.
+    pub one_time_id: Option<u32>,
+}
+
+/// Why a blob did not open. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecryptError {
+    /// Not a blob, or none of the keys here opens it.
+    #[error("no key here opens it: it is forged, meant for somebody else, or from before this vault")]
+    Unreadable,
+    /// Genuine header, altered body.
+    #[error("it was altered on its way")]
+    Tampered,
+    /// More than 1,000 messages are missing before it.
+    #[error("it is too far ahead: over {} messages before it are missing", super::params::MAX_SKIP)]
+    TooFarAhead,
+    /// Its key was used before: a duplicate if the bytes are the same, else a sign of a copied vault.
+    #[error("its key was used already")]
+    UsedCounter,
+    /// A first contact that was read before, whose session is gone.
+    #[error("it repeats a first contact that was read before")]
+    Replayed,
+    /// A first contact to a prekey that no longer exists.
+    #[error("it was written to a key that is gone")]
+    PrekeyGone,
+    /// A first contact, genuine in itself, by another identity than the one on record.
+    #[error("it comes from another key than the one on record")]
+    IdentityChanged(Box<IdentityStatement>),
+}
+
+impl Sessions {
+    /// Whether there is a session to send in.
+    #[must_use]
+    pub fn can_send(&self) -> bool {
+        !self.list.is_empty()
+    }
+
+    /// Whether the sending session has been answered: then the peer has it for certain.
+    #[must_use]
+    pub fn answered(&self) -> bool {
+        self.list.first().is_some_and(|session| session.pending.is_none())
+    }
+
+    /// Starts a session from a verified bundle; from now on it sends.
+    ///
+    /// # Errors
+    /// [`CryptoError::NonContributory`] if a key of the bundle is of small order.
+    pub fn initiate(
+        &mut self,
+        me: &IdentityKeyPair,
+        bundle: &VerifiedBundle,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), CryptoError> {
+        let (handshake, agreement) = pqxdh::initiate(me, bundle, rng)?;
+        let id = SessionId(agreement.session_ad);
+        let ratchet = Ratchet::initiate(agreement, &bundle.prekey, rng)?;
+        self.insert(0, Session { id, pending: Some(handshake.to_bytes()), ratchet });
+        Ok(())
+    }
+
+    /// Seals a padded text in the sending session. None if there is no session.
+    pub fn encrypt(&mut self, text: &[u8], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
+        let Session { id, pending, ratchet } = self.list.first_mut()?;
+        ratchet.encrypt(&id.0, pending.as_deref(), text, rng)
+    }
+
+    /// Opens a blob, in whichever session is its own, or in a new one.
+    ///
+    /// # Errors
+    /// [`DecryptError`]; then nothing has changed.
+    pub fn decrypt(
+        &mut self,
+        recipient: Recipient,
+        blob: &[u8],
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Opened, DecryptError> {
+        let blob = Blob::parse(blob).map_err(|Malformed| DecryptError::Unreadable)?;
+        for session in &mut self.list {
+            match session.ratchet.decrypt(&session.id.0, &blob, now, rng) {
+                Ok(text) => {
+                    session.pending = None;
+                    return Ok(Opened { text, session: session.id, first: None });
+                }
+                Err(RatchetError::NotMine) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.first_contact(recipient, &blob, now, rng)
+    }
+
+    fn first_contact(
+        &mut self,
+        Recipient { me, prekeys, from, pinned, remembered }: Recipient,
+        blob: &Blob,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Opened, DecryptError> {
+        let handshake = blob.handshake().ok_or(DecryptError::Unreadable)?;
+        let handshake = handshake.map_err(|Malformed| DecryptError::Unreadable)?;
+        let mine = handshake.identity.x25519() == me.statement().x25519();
+        if handshake.identity.id() != from || mine {
+            return Err(DecryptError::Unreadable);
+        }
+        let (agreement, prekey) = pqxdh::respond(me, prekeys, &handshake)?;
+        let id = SessionId(agreement.session_ad);
+        if remembered(&id) {
+            return Err(DecryptError::Replayed);
+        }
+        let mut ratchet = Ratchet::respond(agreement, prekey);
+        let text = ratchet.decrypt(&id.0, blob, now, rng)?;
+
+        // It authenticated. A wrong identity is reported only now, so that garbage cannot raise the alarm.
+        if pinned.is_some_and(|pinned| *pinned != handshake.identity) {
+            return Err(DecryptError::IdentityChanged(Box::new(handshake.identity)));
+        }
+        let at_once = self.list.first().is_some_and(|mine| mine.pending.is_some() && mine.id < id);
+        self.insert(usize::from(at_once), Session { id, pending: None, ratchet });
+        let pqxdh::Handshake { identity, prekey_id, one_time_id, .. } = handshake;
+        Ok(Opened { text, session: id, first: Some(FirstContact { identity, prekey_id, one_time_id }) })
+    }
+
+    fn insert(&mut self, place: usize, session: Session) {
+        self.list.insert(place, session);
+        self.list.truncate(MAX_SESSIONS);
+    }
+}
+
+impl From<RatchetError> for DecryptError {
+    fn from(error: RatchetError) -> Self {
+        match error {
+            RatchetError::NotMine => Self::Unreadable,
+            RatchetError::UsedCounter => Self::UsedCounter,
+            RatchetError::TooFarAhead => Self::TooFarAhead,
+            RatchetError::Tampered => Self::Tampered,
+        }
+    }
+}
+
+impl From<HandshakeRefused> for DecryptError {
+    fn from(refused: HandshakeRefused) -> Self {
+        match refused {
+            HandshakeRefused::UnknownPrekey => Self::PrekeyGone,
+            HandshakeRefused::BadKey => Self::Unreadable,
+        }
+    }
+}
+
+impl std::fmt::Debug for Recipient<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recipient").field("from", &self.from).finish_non_exhaustive()
+    }
+}
