@@ -2,6 +2,8 @@
 #![doc = "Teaching software, unaudited. Do not rely on it to protect people."]
 
 #[cfg(feature = "ends")]
+pub mod client;
+#[cfg(feature = "ends")]
 pub mod crypto;
 #[cfg(feature = "ends")]
 pub mod protocol;

@@ -26,7 +26,7 @@ pub mod ratchet;
 pub mod safety_number;
 pub mod session;
 
-mod reader;
+pub(crate) mod reader;
 
 pub use identity::{IdentityKeyPair, IdentityStatement};
 pub use prekeys::{BundleRefused, PreKeyBundle, PreKeyStore, VerifiedBundle};

@@ -1,0 +1,305 @@
+//! Mail: what was said, what must still leave, what waits, and what came before.
+
+use rand::CryptoRng;
+use rusqlite::params;
+
+use super::VaultError;
+use super::rows::{Result, Rows, signed, unsigned, user};
+use crate::wire::{MessageId, Payload, UserId};
+
+/// The most messages in quarantine; the oldest go first.
+const MAX_QUARANTINE: i64 = 100;
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredState {
+    /// Mine: waits for keys, or for the user's decision.
+    Held,
+    /// Mine: ready in the outbox.
+    Saved,
+    /// Mine: the relay has it.
+    Accepted,
+    /// Mine: the peer's client has it.
+    Delivered,
+    /// Theirs: not shown yet.
+    Unread,
+    /// Theirs: shown.
+    Read,
+}
+
+/// A text of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Number in this vault, rising.
+    pub n: i64,
+    /// The other person.
+    pub peer: UserId,
+    /// Whether I wrote it.
+    pub outgoing: bool,
+    /// Whether it travelled sealed.
+    pub sealed: bool,
+    /// The sender's id for it.
+    pub id: MessageId,
+    /// The sender's counter.
+    pub counter: u64,
+    /// The sender's clock, in milliseconds since 1970.
+    pub at: u64,
+    /// Where it stands.
+    pub state: StoredState,
+    /// What it says.
+    pub text: String,
+}
+
+/// Something that must still reach the relay, exactly as it was first encrypted.
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    /// The id to send it under.
+    pub id: MessageId,
+    /// To whom.
+    pub peer: UserId,
+    /// Content or blob.
+    pub payload: Payload,
+}
+
+/// Something that arrived and could not be shown.
+#[derive(Debug, Clone)]
+pub struct QuarantineRow {
+    /// Number in this vault.
+    pub n: i64,
+    /// Who the relay says sent it.
+    pub peer: UserId,
+    /// The sender's id for it.
+    pub id: MessageId,
+    /// The relay's clock, in milliseconds since 1970.
+    pub at: u64,
+    /// Why it waits.
+    pub why: String,
+    /// Content or blob.
+    pub payload: Payload,
+}
+
+impl Rows<'_> {
+    /// Adds a text; its `n` is chosen here and returned.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn add_message(&self, message: &StoredMessage, rng: &mut impl CryptoRng) -> Result<i64> {
+        let StoredMessage { n: _, peer, outgoing, sealed, id, counter, at, state, text } = message;
+        let body = self.cipher.protect("text", text.as_bytes(), rng);
+        let sql = "INSERT INTO messages (peer, outgoing, sealed, id, counter, at, state, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let (counter, at) = (signed(*counter), signed(*at));
+        self.db.prepare_cached(sql)?.execute(params![
+            peer.as_str(),
+            outgoing,
+            sealed,
+            id.0,
+            counter,
+            at,
+            state.name(),
+            body
+        ])?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// Texts in the order of this vault: of one peer or of all, in one state or in any, the last `limit` of them.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn messages(
+        &self,
+        peer: Option<&UserId>,
+        state: Option<StoredState>,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>> {
+        let sql = "SELECT * FROM (SELECT * FROM messages WHERE (?1 IS NULL OR peer = ?1)
+                   AND (?2 IS NULL OR state = ?2) ORDER BY n DESC LIMIT ?3) ORDER BY n";
+        let mut query = self.db.prepare_cached(sql)?;
+        let mut found = query.query(params![peer.map(UserId::as_str), state.map(StoredState::name), limit])?;
+        let mut all = Vec::new();
+        while let Some(row) = found.next()? {
+            let body = self.reveal("text", &row.get::<_, Vec<u8>>(8)?)?;
+            all.push(StoredMessage {
+                n: row.get(0)?,
+                peer: user(&row.get::<_, String>(1)?)?,
+                outgoing: row.get(2)?,
+                sealed: row.get(3)?,
+                id: MessageId(row.get(4)?),
+                counter: unsigned(row.get(5)?),
+                at: unsigned(row.get(6)?),
+                state: StoredState::from_name(&row.get::<_, String>(7)?)?,
+                text: String::from_utf8(body.to_vec()).map_err(|_| VaultError::Row)?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Moves a text of mine from one state to another; none if it is not there in that state.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn advance(&self, id: &MessageId, from: StoredState, to: StoredState) -> Result<Option<(UserId, u64)>> {
+        let sql = "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter";
+        self.returning(sql, params![id.0, from.name(), to.name()])
+    }
+
+    /// A receipt arrived for my text to `peer` with this counter. None if there is no such text waiting for one.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn delivered(&self, peer: &UserId, counter: u64) -> Result<Option<(UserId, u64)>> {
+        let sql = "UPDATE messages SET state = 'delivered' WHERE peer = ?1 AND outgoing AND counter = ?2
+                   AND state IN ('saved', 'accepted') RETURNING peer, counter";
+        self.returning(sql, params![peer.as_str(), signed(counter)])
+    }
+
+    /// Marks texts as shown, up to number `n`, of one peer or of all.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn mark_read(&self, n: i64, peer: Option<&UserId>) -> Result<()> {
+        let sql = "UPDATE messages SET state = 'read' WHERE state = 'unread' AND n <= ?1 AND (?2 IS NULL OR peer = ?2)";
+        self.db.prepare_cached(sql)?.execute(params![n, peer.map(UserId::as_str)])?;
+        Ok(())
+    }
+
+    /// Deletes texts, and what waits in quarantine, from before `before` (milliseconds since 1970), except those that must still leave.
+    /// Returns how many texts.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn forget(&self, before: u64) -> Result<usize> {
+        self.db.execute("DELETE FROM quarantine WHERE at < ?1", [signed(before)])?;
+        let sql = "DELETE FROM messages WHERE at < ?1 AND state NOT IN ('held', 'saved')";
+        Ok(self.db.execute(sql, [signed(before)])?)
+    }
+
+    // ---- outbox, quarantine, seen ----
+
+    /// What must still reach the relay, oldest first.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn outbox(&self) -> Result<Vec<OutboxRow>> {
+        let mut query = self.db.prepare_cached("SELECT id, peer, payload FROM outbox ORDER BY n")?;
+        let mut found = query.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = found.next()? {
+            let payload = self.payload(&row.get::<_, Vec<u8>>(2)?)?;
+            all.push(OutboxRow { id: MessageId(row.get(0)?), peer: user(&row.get::<_, String>(1)?)?, payload });
+        }
+        Ok(all)
+    }
+
+    /// Queues something for the relay.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn add_outbox(&self, row: &OutboxRow, rng: &mut impl CryptoRng) -> Result<()> {
+        let payload = self.protect_payload(&row.payload, rng);
+        let sql = "INSERT INTO outbox (id, peer, payload) VALUES (?1, ?2, ?3)";
+        self.db.prepare_cached(sql)?.execute(params![row.id.0, row.peer.as_str(), payload])?;
+        Ok(())
+    }
+
+    /// The relay has it.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn remove_outbox(&self, id: &MessageId) -> Result<()> {
+        self.db.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([id.0])?;
+        Ok(())
+    }
+
+    /// Takes back what has not reached the relay yet: those texts are held again.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn hold_back(&self, peer: &UserId) -> Result<()> {
+        let sql = "UPDATE messages SET state = 'held' WHERE peer = ?1 AND state = 'saved'
+                   AND id IN (SELECT id FROM outbox WHERE peer = ?1)";
+        self.db.execute(sql, [peer.as_str()])?;
+        self.db.execute("DELETE FROM outbox WHERE peer = ?1", [peer.as_str()])?;
+        Ok(())
+    }
+
+    /// Puts something that could not be shown aside. The oldest go when there are more than 100.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn add_quarantine(&self, row: &QuarantineRow, rng: &mut impl CryptoRng) -> Result<()> {
+        let QuarantineRow { n: _, peer, id, at, why, payload } = row;
+        let sql = "INSERT INTO quarantine (peer, id, at, why, payload) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let payload = self.protect_payload(payload, rng);
+        self.db.prepare_cached(sql)?.execute(params![peer.as_str(), id.0, signed(*at), why, payload])?;
+        let sql = "DELETE FROM quarantine WHERE n <= (SELECT max(n) FROM quarantine) - ?1";
+        self.db.prepare_cached(sql)?.execute([MAX_QUARANTINE])?;
+        Ok(())
+    }
+
+    /// What was put aside, of one peer or of all, oldest first.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn quarantine(&self, peer: Option<&UserId>) -> Result<Vec<QuarantineRow>> {
+        let sql = "SELECT * FROM quarantine WHERE ?1 IS NULL OR peer = ?1 ORDER BY n";
+        let mut query = self.db.prepare_cached(sql)?;
+        let mut found = query.query([peer.map(UserId::as_str)])?;
+        let mut all = Vec::new();
+        while let Some(row) = found.next()? {
+            all.push(QuarantineRow {
+                n: row.get(0)?,
+                peer: user(&row.get::<_, String>(1)?)?,
+                id: MessageId(row.get(2)?),
+                at: unsigned(row.get(3)?),
+                why: row.get(4)?,
+                payload: self.payload(&row.get::<_, Vec<u8>>(5)?)?,
+            });
+        }
+        Ok(all)
+    }
+
+    /// It opened after all, or was thrown away.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn remove_quarantine(&self, n: i64) -> Result<()> {
+        self.db.prepare_cached("DELETE FROM quarantine WHERE n = ?1")?.execute([n])?;
+        Ok(())
+    }
+
+    /// Whether these bytes arrived before (32-byte hash).
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn was_seen(&self, hash: &[u8; 32]) -> Result<bool> {
+        self.exists("SELECT 1 FROM seen WHERE hash = ?1", hash)
+    }
+
+    /// Remembers these bytes for ever.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn see(&self, hash: &[u8; 32]) -> Result<()> {
+        self.db.prepare_cached("INSERT OR IGNORE INTO seen VALUES (?1)")?.execute([hash])?;
+        Ok(())
+    }
+}
+
+impl StoredState {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Saved => "saved",
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+            Self::Unread => "unread",
+            Self::Read => "read",
+        }
+    }
+
+    fn from_name(name: &str) -> Result<Self> {
+        let all = [Self::Held, Self::Saved, Self::Accepted, Self::Delivered, Self::Unread, Self::Read];
+        all.into_iter().find(|state| state.name() == name).ok_or(VaultError::Row)
+    }
+}
