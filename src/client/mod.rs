@@ -1,3 +1,4 @@
 //! # client
 pub mod contacts;
+pub mod messenger;
 pub mod vault;

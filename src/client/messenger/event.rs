@@ -1,0 +1,117 @@
+//! What a step leads to: frames that may leave now, and events for whoever shows them.
+
+use crate::client::contacts::Arrival;
+use crate::client::vault::{StoredMessage, StoredState};
+use crate::protocol::{BundleRefused, DecryptError};
+use crate::wire::{ClientFrame, UserId};
+
+/// The outcome of one step. The vault has it already.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be sent, in this order.
+    pub frames: Vec<ClientFrame>,
+    /// To be shown, in this order.
+    pub events: Vec<Event>,
+}
+
+/// Something a user may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The relay answers.
+    Online,
+    /// The relay is gone; the client tries again by itself.
+    Offline {
+        /// Why, for people.
+        why: String,
+    },
+    /// A text arrived, for the first time.
+    Message {
+        /// Unread; `n` is its number.
+        message: StoredMessage,
+        /// Where it stands among the peer's texts.
+        arrival: Arrival,
+    },
+    /// A text of mine moved on.
+    State {
+        /// To whom.
+        peer: UserId,
+        /// My counter for it.
+        counter: u64,
+        /// Where it stands now.
+        state: StoredState,
+    },
+    /// A text waits because nobody of that name has joined.
+    NotJoined(UserId),
+    /// They have joined.
+    Joined(UserId),
+    /// The first key for that name was put on record: unverified.
+    Pinned(UserId),
+    /// Another key turned up for that name: sending is blocked.
+    KeyChanged(UserId),
+    /// Texts wait until the user has decided on a changed key.
+    Blocked {
+        /// To whom.
+        peer: UserId,
+        /// How many.
+        waiting: usize,
+    },
+    /// The peer had no one-time key left: the first message relies on memory alone against replays.
+    NoOneTimeKey(UserId),
+    /// Something that could not be shown was put aside.
+    SetAside {
+        /// From whom, says the relay.
+        peer: UserId,
+        /// Why.
+        why: SetAside,
+    },
+    /// Something that must not happen.
+    Alarm {
+        /// In whose conversation.
+        peer: UserId,
+        /// What.
+        alarm: Alarm,
+    },
+    /// The relay refused something for now; it is tried again.
+    Delayed(String),
+    /// The relay refuses for good; nothing more happens until the user acts.
+    Refused(String),
+}
+
+/// Why a message is in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetAside {
+    /// Open, in a sealed conversation.
+    #[error("it came open into a sealed conversation: the relay could have written it")]
+    Open,
+    /// It did not open.
+    #[error(transparent)]
+    Unopened(#[from] DecryptError),
+}
+
+/// What must not happen between honest people with an honest relay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Alarm {
+    /// The relay's record for my own name shows another key.
+    #[error(
+        "the relay was showing another key as yours: whoever asked for your key may have been given it; compare safety numbers"
+    )]
+    OwnKeyReplaced,
+    /// Keys that the relay offered were refused.
+    #[error("{0}")]
+    Keys(#[from] BundleRefused),
+    /// One key, two texts: a copied or restored vault, or somebody tampers.
+    #[error("a message reuses a key with other bytes: their vault was restored from a copy, or somebody tampers")]
+    CounterReused,
+    /// An old first contact came again.
+    #[error("an old first message was sent again; it was not shown")]
+    Replayed,
+    /// It opened and is not content.
+    #[error("a message opened but cannot be read: their client differs from this one")]
+    NotContent,
+    /// Addressed to somebody else, or from myself.
+    #[error("the relay delivered a message that is not for you; it was not shown")]
+    Misdelivered,
+    /// The relay says a text is too large.
+    #[error("the relay refused a message: {0}")]
+    TooLarge(String),
+}

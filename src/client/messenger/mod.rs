@@ -1,0 +1,349 @@
+//! The messenger: what a client does with a keystroke and with a frame.
+//!
+//! Question: where do the two halves meet, what I say and what the relay hands me?
+//! [`Messenger::send`] turns a text into frames, [`Messenger::receive`] turns a frame into events. Each is one step: it
+//! changes the vault in one transaction, and only then returns what may leave (the frames, acknowledgements among them) and
+//! what may be shown. It has no socket and no clock, so a simulation can drive it, kill it between steps, and replay it.
+//!
+//! ```text
+//! text  → send    → counter → [keys? fetch, hold] → encrypt → vault → frame
+//! frame → receive → decrypt → count → vault → ack (and receipt) → event
+//! ```
+
+mod event;
+mod incoming;
+mod receive;
+mod trust;
+
+use std::collections::BTreeSet;
+
+use rand::CryptoRng;
+
+use super::contacts::{Contact, Mode};
+use super::vault::{OutboxRow, Rows, StoredMessage, StoredState, Vault, VaultError};
+use crate::crypto::CryptoError;
+use crate::protocol::content::{self, TooLong};
+use crate::protocol::params::ONE_TIME_STOCK;
+use crate::protocol::{IdentityKeyPair, PreKeyStore, Sessions};
+use crate::wire::{Bytes, ClientFrame, Content, MAX_TEXT, MessageId, Payload, Token, UserId, VERSION};
+
+pub use event::{Alarm, Event, SetAside, Step};
+
+/// How many held texts of a peer are looked at in one step.
+const BATCH: u32 = 1_000;
+
+/// One user's client, without network and clock.
+#[derive(Debug)]
+pub struct Messenger {
+    vault: Vault,
+    me: IdentityKeyPair,
+    token: Token,
+    prekeys: PreKeyStore,
+    online: bool,
+    /// One-time keys that the relay should still have.
+    one_time_left: usize,
+    /// Peers whose keys were asked for: the answer is awaited.
+    asked: BTreeSet<UserId>,
+    /// Peers that have not joined: asked again at every tick.
+    absent: BTreeSet<UserId>,
+    /// Peers for whom the user wants a new session.
+    reset: BTreeSet<UserId>,
+    /// Messages that the relay refused for now: sent again at the next tick.
+    delayed: BTreeSet<MessageId>,
+}
+
+/// Why a step was not taken. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum MessengerError {
+    /// The vault could not save it.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Over 64 KiB.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// An empty text.
+    #[error("there is no text to send")]
+    Empty,
+    /// To myself.
+    #[error("you cannot write to yourself; name another person")]
+    Myself,
+    /// Nobody of that name is known.
+    #[error("there is no conversation with {0} yet; write to them first")]
+    Unknown(UserId),
+    /// The conversation is pinned as sealed and open was asked for.
+    #[error("the conversation with {0} is sealed; to give it to the relay in the clear, type /mode open in it")]
+    PinnedSealed(UserId),
+    /// A key of the peer is unusable.
+    #[error("the keys that the relay gave are unusable: {0}")]
+    Crypto(#[from] CryptoError),
+}
+
+type Result<T> = std::result::Result<T, MessengerError>;
+
+impl Messenger {
+    /// Starts from a vault; makes prekeys if they are missing or old.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn open(mut vault: Vault, now: u64, rng: &mut impl CryptoRng) -> Result<Self> {
+        let (me, token) = vault.rows().identity()?;
+        let mut prekeys = vault.rows().prekeys()?;
+        if prekeys.rotate(now, rng) {
+            vault.transaction(|rows| rows.save_prekeys(&prekeys, rng))?;
+        }
+        Ok(Self {
+            vault,
+            me,
+            token,
+            prekeys,
+            online: false,
+            one_time_left: 0,
+            asked: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            reset: BTreeSet::new(),
+            delayed: BTreeSet::new(),
+        })
+    }
+
+    /// My name.
+    #[must_use]
+    pub fn id(&self) -> &UserId {
+        self.me.id()
+    }
+
+    /// The first frame of every connection.
+    #[must_use]
+    pub fn hello(&self) -> ClientFrame {
+        ClientFrame::Hello { version: VERSION, id: self.me.id().clone(), token: self.token.clone() }
+    }
+
+    /// Reads of the vault: history, contacts, quarantine.
+    #[must_use]
+    pub fn rows(&self) -> Rows<'_> {
+        self.vault.rows()
+    }
+
+    /// Takes a text. It is kept before this returns; it leaves as soon as there are keys and a connection.
+    ///
+    /// # Errors
+    /// [`MessengerError`]; then it was not taken.
+    pub fn send(&mut self, peer: &UserId, text: &str, now: u64, rng: &mut impl CryptoRng) -> Result<Step> {
+        if text.is_empty() {
+            return Err(MessengerError::Empty);
+        }
+        if text.len() > MAX_TEXT {
+            return Err(TooLong.into());
+        }
+        if peer == self.me.id() {
+            return Err(MessengerError::Myself);
+        }
+        let resetting = self.reset.contains(peer);
+        let step = self.vault.transaction(|rows| {
+            let mut contact = rows.contact(peer)?.unwrap_or_else(|| Contact::new(peer.clone(), Mode::Sealed));
+            let counter = contact.next_out;
+            contact.next_out += 1;
+            contact.accepted = true;
+            rows.save_contact(&contact)?;
+            let message = StoredMessage {
+                n: 0,
+                peer: peer.clone(),
+                outgoing: true,
+                sealed: contact.mode == Mode::Sealed,
+                id: MessageId::random(rng),
+                counter,
+                at: now,
+                state: StoredState::Held,
+                text: text.to_owned(),
+            };
+            rows.add_message(&message, rng)?;
+            let mut step = Step::default();
+            step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Held });
+            dispatch(rows, &contact, resetting, &mut step, rng)?;
+            Ok::<_, MessengerError>(step)
+        })?;
+        Ok(self.leave(step, peer))
+    }
+
+    /// The connection stands: publishes what the relay lacks, sends again what it has not confirmed, asks for keys.
+    pub(super) fn connected(
+        &mut self,
+        identity: Option<&Bytes>,
+        prekey: Option<&Bytes>,
+        one_time_left: usize,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Step> {
+        self.online = true;
+        self.one_time_left = one_time_left;
+        self.asked.clear();
+        let mut step = Step::default();
+        step.events.push(Event::Online);
+        let mine = self.me.statement().to_bytes();
+        if identity.is_some_and(|identity| identity.0 != mine) {
+            step.events.push(Event::Alarm { peer: self.me.id().clone(), alarm: Alarm::OwnKeyReplaced });
+        }
+        let rotated = self.prekeys.rotate(now, rng);
+        let statement = self.prekeys.newest().map(|key| key.statement(&self.me));
+        let current =
+            identity.map(|bytes| &bytes.0) == Some(&mine) && prekey.map(|bytes| &bytes.0) == statement.as_ref();
+        if rotated || !current || self.runs_low() {
+            self.publish(&mut step, rng)?;
+        }
+        for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
+            step.frames.push(ClientFrame::Send { id, to: peer, payload });
+        }
+        self.ask_for_keys(&mut step)?;
+        Ok(step)
+    }
+
+    /// The connection is gone.
+    pub fn disconnected(&mut self) {
+        self.online = false;
+    }
+
+    /// Every second or two while online: asks again for those who had not joined, sends again what was refused for
+    /// now, renews prekeys.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn tick(&mut self, now: u64, rng: &mut impl CryptoRng) -> Result<Step> {
+        let mut step = Step::default();
+        if !self.online {
+            return Ok(step);
+        }
+        if self.prekeys.rotate(now, rng) || self.runs_low() {
+            self.publish(&mut step, rng)?;
+        }
+        if !self.absent.is_empty() || !self.delayed.is_empty() {
+            for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
+                if self.absent.contains(&peer) || self.delayed.remove(&id) {
+                    step.frames.push(ClientFrame::Send { id, to: peer, payload });
+                }
+            }
+        }
+        self.ask_for_keys(&mut step)?;
+        Ok(step)
+    }
+
+    /// Shown to the user: texts up to number `n`, of one peer or of all.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn mark_read(&mut self, n: i64, peer: Option<&UserId>) -> Result<()> {
+        Ok(self.vault.transaction(|rows| rows.mark_read(n, peer))?)
+    }
+
+    /// Deletes texts from before `before` (milliseconds since 1970) and rewrites the file. Returns how many.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn forget(&mut self, before: u64) -> Result<usize> {
+        let gone = self.vault.transaction(|rows| rows.forget(before))?;
+        self.vault.vacuum()?;
+        Ok(gone)
+    }
+
+    /// Closes the vault cleanly.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn close(self) -> Result<()> {
+        Ok(self.vault.close()?)
+    }
+
+    fn runs_low(&self) -> bool {
+        self.one_time_left < ONE_TIME_STOCK / 2
+    }
+
+    /// Saves the private halves, then offers the public ones.
+    fn publish(&mut self, step: &mut Step, rng: &mut impl CryptoRng) -> Result<()> {
+        let one_time = self.prekeys.refill(self.one_time_left, rng);
+        self.one_time_left += one_time.len();
+        let prekeys = &self.prekeys;
+        self.vault.transaction(|rows| rows.save_prekeys(prekeys, rng))?;
+        if let Some(newest) = self.prekeys.newest() {
+            let identity = self.me.statement().to_bytes().into();
+            step.frames.push(ClientFrame::Publish { identity, prekey: newest.statement(&self.me).into(), one_time });
+        }
+        Ok(())
+    }
+
+    /// Asks for the keys of everybody for whom a text waits, or a new session is wanted; once until answered.
+    fn ask_for_keys(&mut self, step: &mut Step) -> Result<()> {
+        let held = self.vault.rows().messages(None, Some(StoredState::Held), BATCH)?;
+        let peers: BTreeSet<UserId> =
+            held.into_iter().map(|held| held.peer).chain(self.reset.iter().cloned()).collect();
+        for peer in peers {
+            let blocked = self.vault.rows().contact(&peer)?.is_some_and(|contact| contact.blocked());
+            if !blocked && self.asked.insert(peer.clone()) {
+                step.frames.push(ClientFrame::Fetch { user: peer });
+            }
+        }
+        Ok(())
+    }
+
+    /// Offline nothing leaves: all of it is in the vault and leaves when the connection stands. Keys are asked for once.
+    fn leave(&mut self, mut step: Step, peer: &UserId) -> Step {
+        if !self.online {
+            step.frames.clear();
+        }
+        let asked = &mut self.asked;
+        step.frames.retain(|frame| !matches!(frame, ClientFrame::Fetch { .. }) || asked.insert(peer.clone()));
+        step
+    }
+}
+
+/// Moves a contact's held texts to the outbox as far as that is possible: never while its key change waits for a
+/// decision, and sealed ones only in a session. Without one, it asks for keys.
+fn dispatch(rows: &Rows, contact: &Contact, resetting: bool, step: &mut Step, rng: &mut impl CryptoRng) -> Result<()> {
+    let peer = &contact.peer;
+    let held = rows.messages(Some(peer), Some(StoredState::Held), BATCH)?;
+    if held.is_empty() {
+        return Ok(());
+    }
+    if contact.blocked() {
+        step.events.push(Event::Blocked { peer: peer.clone(), waiting: held.len() });
+        return Ok(());
+    }
+    let mut sessions = match contact.mode {
+        Mode::Open => Sessions::default(),
+        Mode::Sealed => rows.sessions(peer)?,
+    };
+    if contact.mode == Mode::Sealed && (resetting || !sessions.can_send()) {
+        step.frames.push(ClientFrame::Fetch { user: peer.clone() });
+        return Ok(());
+    }
+    for StoredMessage { id, counter, at, text, .. } in held {
+        let content = Content::Text { sent_at: at, counter, text };
+        enqueue(rows, contact, &mut sessions, id, content, step, rng)?;
+        rows.advance(&id, StoredState::Held, StoredState::Saved)?;
+        step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Saved });
+    }
+    rows.save_sessions(peer, &sessions, rng)?;
+    Ok(())
+}
+
+/// Encrypts (or not) and puts the result into the outbox: from here on exactly these bytes are sent, however often. The
+/// caller saves the sessions in the same transaction.
+fn enqueue(
+    rows: &Rows,
+    contact: &Contact,
+    sessions: &mut Sessions,
+    id: MessageId,
+    content: Content,
+    step: &mut Step,
+    rng: &mut impl CryptoRng,
+) -> Result<()> {
+    let payload = match contact.mode {
+        Mode::Open => Payload::Open(content),
+        Mode::Sealed => {
+            let padded = content::encode(&content)?;
+            let Some(blob) = sessions.encrypt(&padded, rng) else { return Ok(()) };
+            Payload::Sealed(blob.into())
+        }
+    };
+    let row = OutboxRow { id, peer: contact.peer.clone(), payload };
+    rows.add_outbox(&row, rng)?;
+    step.frames.push(ClientFrame::Send { id, to: row.peer, payload: row.payload });
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! What only the user may decide: modes, changed keys, verification, a fresh session.
+
+use rand::CryptoRng;
+
+use super::incoming::Incoming;
+use super::{Messenger, MessengerError, Result, Step, dispatch};
+use crate::client::contacts::{Contact, Mode};
+use crate::client::vault::Rows;
+use crate::protocol::{SafetyNumber, Sessions};
+use crate::wire::{ClientFrame, UserId};
+
+impl Messenger {
+    /// Opens a conversation: it gets receipts from now on. `open` sets the mode of a new one only.
+    ///
+    /// # Errors
+    /// [`MessengerError::PinnedSealed`] if it exists as sealed and open is asked for.
+    pub fn converse(
+        &mut self,
+        peer: &UserId,
+        open: bool,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Contact, Step)> {
+        if peer == self.me.id() {
+            return Err(MessengerError::Myself);
+        }
+        let mode = if open { Mode::Open } else { Mode::Sealed };
+        self.decide(peer, now, rng, |rows, contact, _| {
+            let existed = rows.contact(peer)?.is_some();
+            if existed && open && contact.mode == Mode::Sealed {
+                return Err(MessengerError::PinnedSealed(peer.clone()));
+            }
+            if !existed {
+                contact.mode = mode;
+            }
+            contact.accepted = true;
+            Ok(())
+        })
+    }
+
+    /// Changes how the conversation travels from now on. Texts that still wait go in the new mode.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn set_mode(
+        &mut self,
+        peer: &UserId,
+        mode: Mode,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Contact, Step)> {
+        self.decide(peer, now, rng, |_, contact, _| {
+            contact.mode = mode;
+            Ok(())
+        })
+    }
+
+    /// Takes a changed key as the peer's new one, unverified. Sessions with the old key end, and what was held leaves;
+    /// what the relay had accepted before is not sent again.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn accept_key(&mut self, peer: &UserId, now: u64, rng: &mut impl CryptoRng) -> Result<(Contact, Step)> {
+        self.decide(peer, now, rng, |rows, contact, rng| {
+            if contact.accept_change() {
+                rows.save_sessions(peer, &Sessions::default(), rng)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records whether the user compared the safety number of the pinned key and found it equal.
+    ///
+    /// # Errors
+    /// [`MessengerError::Unknown`] if no key is on record.
+    pub fn set_verified(
+        &mut self,
+        peer: &UserId,
+        verified: bool,
+        now: u64,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Contact> {
+        let decided = self.decide(peer, now, rng, |_, contact, _| {
+            if contact.identity.is_none() {
+                return Err(MessengerError::Unknown(peer.clone()));
+            }
+            contact.verified = verified && !contact.blocked();
+            Ok(())
+        });
+        decided.map(|(contact, _)| contact)
+    }
+
+    /// Begins a new session with the same identities: the next text starts it. By hand only: an automatic
+    /// one would let the relay drain prekeys.
+    ///
+    /// # Errors
+    /// [`MessengerError::Unknown`] if there is no conversation.
+    pub fn reset(&mut self, peer: &UserId) -> Result<Step> {
+        if self.rows().contact(peer)?.is_none() {
+            return Err(MessengerError::Unknown(peer.clone()));
+        }
+        self.reset.insert(peer.clone());
+        let step = Step { frames: vec![ClientFrame::Fetch { user: peer.clone() }], events: Vec::new() };
+        Ok(self.leave(step, peer))
+    }
+
+    /// The number to compare with this peer; none while no key of theirs is known.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn safety_number(&self, peer: &UserId) -> Result<Option<SafetyNumber>> {
+        Ok(self.rows().contact(peer)?.and_then(|contact| contact.safety_number(self.me.statement())))
+    }
+
+    /// Asks for a peer's keys, to pin them before anything is written.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn meet(&mut self, peer: &UserId) -> Result<Step> {
+        let known = self.rows().contact(peer)?.is_some_and(|contact| contact.identity.is_some());
+        let frames = if known { Vec::new() } else { vec![ClientFrame::Fetch { user: peer.clone() }] };
+        Ok(self.leave(Step { frames, events: Vec::new() }, peer))
+    }
+
+    /// One decision: change the contact, then see what can leave and what can be shown now.
+    fn decide<R: CryptoRng>(
+        &mut self,
+        peer: &UserId,
+        now: u64,
+        rng: &mut R,
+        change: impl FnOnce(&Rows, &mut Contact, &mut R) -> Result<()>,
+    ) -> Result<(Contact, Step)> {
+        let resetting = self.reset.contains(peer);
+        let (me, prekeys) = (&self.me, &self.prekeys);
+        let (contact, step, consumed) = self.vault.transaction(|rows| {
+            let known = rows.contact(peer)?;
+            let mut contact = known.unwrap_or_else(|| Contact::new(peer.clone(), Mode::Sealed));
+            change(rows, &mut contact, rng)?;
+            rows.save_contact(&contact)?;
+            let mut incoming = Incoming { rows, me, prekeys, now, step: Step::default(), consumed: Vec::new() };
+            incoming.retry_quarantine(peer, rng)?;
+            let Incoming { mut step, consumed, .. } = incoming;
+            let contact = rows.contact(peer)?.unwrap_or(contact);
+            dispatch(rows, &contact, resetting, &mut step, rng)?;
+            Ok::<_, MessengerError>((contact, step, consumed))
+        })?;
+        self.consumed(&consumed);
+        Ok((contact, self.leave(step, peer)))
+    }
+}
