@@ -3,6 +3,7 @@
 
 #[cfg(feature = "ends")]
 pub mod client;
+pub mod clock;
 #[cfg(feature = "ends")]
 pub mod crypto;
 #[cfg(feature = "ends")]
