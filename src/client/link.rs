@@ -165,7 +165,7 @@ async fn connect(url: &RelayUrl, hello: &ClientFrame) -> Result<(Socket, RelayFr
         }
     };
     match timeout(PATIENCE, welcome).await.map_err(late)?? {
-        welcome @ RelayFrame::Welcome { .. } => Ok((socket, welcome)),
+        welcome @ RelayFrame::Welcome(_) => Ok((socket, welcome)),
         _ => Err(End::Lost("it did not welcome this client".to_owned())),
     }
 }

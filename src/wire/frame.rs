@@ -73,15 +73,8 @@ pub enum ClientFrame {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum RelayFrame {
-    /// Logged in. What the relay holds for this user is in it, so that the client sees whether to publish.
-    Welcome {
-        /// The published identity statement, if any.
-        identity: Option<Bytes>,
-        /// The published prekey statement, if any.
-        prekey: Option<Bytes>,
-        /// One-time keys not yet handed out.
-        one_time_left: usize,
-    },
+    /// Logged in.
+    Welcome(Welcome),
     /// The statements are stored.
     Published {
         /// One-time keys not yet handed out.
@@ -116,6 +109,19 @@ pub enum RelayFrame {
         /// The user concerned, if one is.
         user: Option<UserId>,
     },
+}
+
+/// What the relay holds for whoever just said hello, so that the client sees whether to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The published identity statement, if any.
+    pub identity: Option<Bytes>,
+    /// The published prekey statement, if any.
+    pub prekey: Option<Bytes>,
+    /// One-time keys not yet handed out.
+    pub one_time_left: usize,
+    /// Messages that wait in the mailbox: they are delivered next.
+    pub waiting: u64,
 }
 
 /// Why the relay refused.

@@ -25,7 +25,7 @@ mod url;
 pub use bytes::Bytes;
 pub use content::{Content, MAX_TEXT};
 pub use envelope::{Envelope, Payload};
-pub use frame::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, PATH, RelayFrame, VERSION};
+pub use frame::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, PATH, RelayFrame, VERSION, Welcome};
 pub use id::{BadId, MessageId, Token, UserId};
 pub use sanitise::sanitise;
 pub use url::{BadUrl, DEFAULT_PORT, RelayUrl};

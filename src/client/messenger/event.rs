@@ -19,6 +19,8 @@ pub struct Step {
 pub enum Event {
     /// The relay answers.
     Online,
+    /// Everything that waited in the mailbox has arrived.
+    CaughtUp,
     /// The relay is gone; the client tries again by itself.
     Offline {
         /// Why, for people.

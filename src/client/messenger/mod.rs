@@ -25,7 +25,7 @@ use crate::crypto::CryptoError;
 use crate::protocol::content::{self, TooLong};
 use crate::protocol::params::ONE_TIME_STOCK;
 use crate::protocol::{IdentityKeyPair, PreKeyStore, Sessions};
-use crate::wire::{Bytes, ClientFrame, Content, MAX_TEXT, MessageId, Payload, Token, UserId, VERSION};
+use crate::wire::{ClientFrame, Content, MAX_TEXT, MessageId, Payload, Token, UserId, VERSION, Welcome};
 
 pub use event::{Alarm, Event, SetAside, Step};
 
@@ -40,6 +40,8 @@ pub struct Messenger {
     token: Token,
     prekeys: PreKeyStore,
     online: bool,
+    /// Deliveries until the mailbox is as empty as it was promised to become.
+    waiting: u64,
     /// One-time keys that the relay should still have.
     one_time_left: usize,
     /// Peers whose keys were asked for: the answer is awaited.
@@ -97,6 +99,7 @@ impl Messenger {
             token,
             prekeys,
             online: false,
+            waiting: 0,
             one_time_left: 0,
             asked: BTreeSet::new(),
             absent: BTreeSet::new(),
@@ -165,27 +168,21 @@ impl Messenger {
     }
 
     /// The connection stands: publishes what the relay lacks, sends again what it has not confirmed, asks for keys.
-    pub(super) fn connected(
-        &mut self,
-        identity: Option<&Bytes>,
-        prekey: Option<&Bytes>,
-        one_time_left: usize,
-        now: u64,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Step> {
+    fn connected(&mut self, welcome: &Welcome, now: u64, rng: &mut impl CryptoRng) -> Result<Step> {
+        let Welcome { identity, prekey, one_time_left, waiting } = welcome;
         self.online = true;
-        self.one_time_left = one_time_left;
+        (self.one_time_left, self.waiting) = (*one_time_left, *waiting);
         self.asked.clear();
         let mut step = Step::default();
         step.events.push(Event::Online);
         let mine = self.me.statement().to_bytes();
-        if identity.is_some_and(|identity| identity.0 != mine) {
+        let (identity, prekey) = (identity.as_ref().map(|bytes| &bytes.0), prekey.as_ref().map(|bytes| &bytes.0));
+        if identity.is_some_and(|identity| *identity != mine) {
             step.events.push(Event::Alarm { peer: self.me.id().clone(), alarm: Alarm::OwnKeyReplaced });
         }
         let rotated = self.prekeys.rotate(now, rng);
         let statement = self.prekeys.newest().map(|key| key.statement(&self.me));
-        let current =
-            identity.map(|bytes| &bytes.0) == Some(&mine) && prekey.map(|bytes| &bytes.0) == statement.as_ref();
+        let current = identity == Some(&mine) && prekey == statement.as_ref();
         if rotated || !current || self.runs_low() {
             self.publish(&mut step, rng)?;
         }
@@ -193,6 +190,9 @@ impl Messenger {
             step.frames.push(ClientFrame::Send { id, to: peer, payload });
         }
         self.ask_for_keys(&mut step)?;
+        if self.waiting == 0 {
+            step.events.push(Event::CaughtUp);
+        }
         Ok(step)
     }
 

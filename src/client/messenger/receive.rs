@@ -16,9 +16,7 @@ impl Messenger {
     /// [`super::MessengerError::Vault`] if it could not be saved: then it was not taken, and the relay delivers it again.
     pub fn receive(&mut self, frame: RelayFrame, now: u64, rng: &mut impl CryptoRng) -> Result<Step> {
         match frame {
-            RelayFrame::Welcome { identity, prekey, one_time_left } => {
-                self.connected(identity.as_ref(), prekey.as_ref(), one_time_left, now, rng)
-            }
+            RelayFrame::Welcome(welcome) => self.connected(&welcome, now, rng),
             RelayFrame::Published { one_time_left } => {
                 self.one_time_left = one_time_left;
                 Ok(Step::default())
@@ -27,7 +25,14 @@ impl Messenger {
                 self.keys(PreKeyBundle { user, identities, prekey, one_time }, now, rng)
             }
             RelayFrame::Accepted { id } => self.accepted(&id),
-            RelayFrame::Deliver(envelope) => self.deliver(envelope, now, rng),
+            RelayFrame::Deliver(envelope) => {
+                let mut step = self.deliver(envelope, now, rng)?;
+                if self.waiting == 1 {
+                    step.events.push(Event::CaughtUp);
+                }
+                self.waiting = self.waiting.saturating_sub(1);
+                Ok(step)
+            }
             RelayFrame::Error { code, detail, id, user } => self.refused(code, detail, id, user),
         }
     }
