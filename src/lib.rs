@@ -1,11 +1,13 @@
 //! # blindrelay: two ends, and a middle that cannot read
 #![doc = "Teaching software, unaudited. Do not rely on it to protect people."]
 
+pub mod cli;
 #[cfg(feature = "ends")]
 pub mod client;
 pub mod clock;
 #[cfg(feature = "ends")]
 pub mod crypto;
+pub mod home;
 #[cfg(feature = "ends")]
 pub mod protocol;
 pub mod wire;

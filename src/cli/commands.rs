@@ -1,0 +1,158 @@
+//! What a line that begins with `/` does in a chat.
+
+use anyhow::Result;
+
+use super::chat::Chat;
+use super::screen::Tone;
+use crate::client::contacts::Mode;
+use crate::protocol::params::DAY;
+use crate::wire::{Payload, UserId, sanitise};
+
+const HELP: &str = "\
+/mode [open|sealed]   how this conversation travels; open: the relay reads along
+/verify [yes|no]      the safety number; `yes` once you have compared it
+/accept               take a changed key as theirs
+/who                  whom you have talked to, and how far you trust their keys
+/to NAME              talk to somebody else
+/forget [all|DAYS]    delete texts from this vault (default: all)
+/reset                begin a fresh session with the same keys, if theirs no longer open yours
+/quarantine           what could not be shown
+/quit                 leave (Ctrl-C and Ctrl-D too)";
+
+/// Runs a command; what goes wrong is said, and the chat goes on.
+pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
+    let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let outcome = match (command, rest.trim()) {
+        ("/help", _) => chat.screen.print(Tone::Quiet, HELP).map_err(Into::into),
+        ("/who", _) => who(chat),
+        ("/to", name) => to(chat, name),
+        ("/forget", what) => forget(chat, what),
+        ("/quarantine", _) => quarantine(chat),
+        ("/mode" | "/verify" | "/accept" | "/reset", argument) => match chat.peer.clone() {
+            Some(peer) => with_peer(chat, &peer, command, argument),
+            None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first.").map_err(Into::into),
+        },
+        _ => Err(anyhow::anyhow!(
+            "no such command; /help lists them (to send a line that begins with /, put a space first)"
+        )),
+    };
+    match outcome {
+        Err(error) => Ok(chat.screen.print(Tone::Alarm, &format!("! {error:#}"))?),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> Result<()> {
+    match (command, argument) {
+        ("/mode", "open") => {
+            chat.client.set_mode(peer, Mode::Open)?;
+            chat.say_mode(Mode::Open)
+        }
+        ("/mode", "sealed") => {
+            chat.client.set_mode(peer, Mode::Sealed)?;
+            chat.say_mode(Mode::Sealed)
+        }
+        ("/mode", "") => {
+            let contact = chat.client.messenger().rows().contact(peer)?;
+            chat.say_mode(contact.map_or(Mode::Sealed, |contact| contact.mode))
+        }
+        ("/verify", "yes" | "no") => {
+            chat.client.set_verified(peer, argument == "yes")?;
+            verify(chat, peer)
+        }
+        ("/verify", "") => verify(chat, peer),
+        ("/accept", "") => {
+            chat.client.accept_key(peer)?;
+            Ok(chat.screen.print(Tone::Quiet, &format!("the key on record is now {peer}'s; not compared yet (/verify). What was held leaves; what the relay had before is not sent again."))?)
+        }
+        ("/reset", "") => {
+            chat.client.reset(peer)?;
+            Ok(chat.screen.print(
+                Tone::Quiet,
+                &format!("your next line begins a fresh session with {peer}; what they could not open stays lost"),
+            )?)
+        }
+        _ => anyhow::bail!("{command} does not take `{}`; /help shows how it goes", sanitise(argument)),
+    }
+}
+
+fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {
+    let number = chat.client.messenger().safety_number(peer)?;
+    let contact = chat.client.messenger().rows().contact(peer)?;
+    let Some((number, contact)) = number.zip(contact) else {
+        return Ok(chat
+            .screen
+            .print(Tone::Quiet, &format!("no key of {peer} is on record yet; write to them first"))?);
+    };
+    chat.screen.print(Tone::Plain, &number.to_string())?;
+    let state = if contact.blocked() {
+        format!(
+            "This is the number of the CHANGED key. If {peer} reads the same, the key is theirs: /accept, then /verify yes."
+        )
+    } else if contact.verified {
+        format!("You have compared it with {peer}.")
+    } else {
+        format!(
+            "Compare it with {peer} by phone or in person. The same on both sides: nobody stands between; /verify yes. Different: stop writing."
+        )
+    };
+    Ok(chat.screen.print(Tone::Quiet, &state)?)
+}
+
+fn who(chat: &mut Chat) -> Result<()> {
+    let contacts = chat.client.messenger().rows().contacts()?;
+    if contacts.is_empty() {
+        chat.screen.print(Tone::Quiet, "nobody yet; /to NAME begins")?;
+    }
+    for contact in contacts {
+        let mode = if contact.mode == Mode::Sealed { "sealed" } else { "open" };
+        let trust = match () {
+            () if contact.blocked() => "KEY CHANGED",
+            () if contact.verified => "compared",
+            () if contact.identity.is_some() => "not compared",
+            () => "no key yet",
+        };
+        chat.screen.print(Tone::Quiet, &format!("{:<32} {mode:<7} {trust}", contact.peer))?;
+    }
+    Ok(())
+}
+
+fn to(chat: &mut Chat, name: &str) -> Result<()> {
+    let peer = name.parse()?;
+    chat.talk_to(peer, false)
+}
+
+fn forget(chat: &mut Chat, what: &str) -> Result<()> {
+    let now = chat.client.clock().now();
+    let before = match what {
+        "" | "all" => u64::MAX >> 1,
+        days => {
+            let days: u64 = days.parse().map_err(|_| anyhow::anyhow!("/forget all, or /forget DAYS with a number"))?;
+            now.saturating_sub(days.saturating_mul(DAY))
+        }
+    };
+    let gone = chat.client.messenger().forget(before)?;
+    Ok(chat.screen.print(Tone::Quiet, &format!("{gone} texts deleted and overwritten here; the other person's copy is theirs, and an SSD or a backup may keep old blocks"))?)
+}
+
+fn quarantine(chat: &mut Chat) -> Result<()> {
+    let rows = chat.client.messenger().rows().quarantine(None)?;
+    if rows.is_empty() {
+        chat.screen.print(Tone::Quiet, "nothing is in quarantine")?;
+    }
+    for row in rows {
+        let line = match &row.payload {
+            Payload::Open(_) => {
+                format!("{}: open text, {} bytes. {}. /mode open shows it.", row.peer, row.payload.size(), row.why)
+            }
+            Payload::Sealed(_) => format!(
+                "{}: blob, {} bytes. {}. Tried again when something changes.",
+                row.peer,
+                row.payload.size(),
+                row.why
+            ),
+        };
+        chat.screen.print(Tone::Quiet, &sanitise(&line))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! `blindrelay inbox ME`: prints what arrived, for scripts. Each text once, unless `--all`.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use super::me;
+use super::send::{online, until};
+use crate::client::messenger::Event;
+use crate::client::vault::{StoredMessage, StoredState};
+use crate::home::Home;
+use crate::wire::{UserId, sanitise};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Your name
+    me: UserId,
+    /// If nothing waits, wait this long for a message
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
+    /// Print what was printed before too
+    #[arg(long)]
+    all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: me::Args,
+}
+
+pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let mut client = common.client(home, &me)?;
+        online(&mut client, &common).await?;
+        until(&mut client, "the mailbox", |event| (*event == Event::CaughtUp).then_some(Ok(()))).await?;
+        let unread = |client: &mut crate::client::Client| {
+            client.messenger().rows().messages(None, Some(StoredState::Unread), u32::MAX)
+        };
+        let deadline = Instant::now() + Duration::from_secs(wait.min(86_400));
+        while wait > 0 && unread(&mut client)?.is_empty() {
+            match timeout_at(deadline, client.next()).await {
+                Ok(event) => {
+                    if event?.is_none() {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        let mut messages =
+            if all { client.messenger().rows().messages(None, None, u32::MAX)? } else { unread(&mut client)? };
+        messages.retain(|message| !message.outgoing);
+        print(&messages, json)?;
+        if let Some(last) = messages.last() {
+            client.messenger().mark_read(last.n, None)?;
+        }
+        let aside = client.messenger().rows().quarantine(None)?.len();
+        if aside > 0 {
+            eprintln!("blindrelay: {aside} in quarantine; `blindrelay chat {me}` and /quarantine show why");
+        }
+        client.close().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn print(messages: &[StoredMessage], json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for StoredMessage { peer, sealed, counter, at, text, .. } in messages {
+        let mode = if *sealed { "sealed" } else { "open" };
+        if json {
+            writeln!(out, "{}", json!({"from": peer, "mode": mode, "counter": counter, "sent_at": at, "text": text}))?;
+        } else {
+            writeln!(out, "{peer} ({mode}): {}", sanitise(text))?;
+        }
+    }
+    Ok(out.flush()?)
+}

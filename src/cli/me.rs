@@ -1,0 +1,125 @@
+//! What every command of a person needs: who, which relay, the vault and its passphrase.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::client::Client;
+use crate::client::vault::{self, Passphrase, Vault};
+use crate::clock::Clock;
+use crate::home::Home;
+use crate::wire::{DEFAULT_PORT, RelayUrl, UserId};
+
+/// A relay that a chat started ends this long after its last client.
+const LINGER: Duration = Duration::from_secs(300);
+
+/// Which relay, and how the vault opens.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The relay [default: ws://127.0.0.1:4747]
+    #[arg(long, value_name = "URL")]
+    pub(super) relay: Option<RelayUrl>,
+    /// Allow ws:// beyond this machine: everybody on the way sees who writes to whom, and your mailbox token
+    #[arg(long)]
+    plain_transport: bool,
+    /// Protect a new vault with a passphrase, asked for at a prompt (an existing one asks by itself)
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_fd"])]
+    passphrase: bool,
+    /// Read the vault's passphrase from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    passphrase_file: Option<PathBuf>,
+    /// Read the vault's passphrase from the first line of an open file descriptor
+    #[arg(long, value_name = "N")]
+    passphrase_fd: Option<u32>,
+}
+
+impl Args {
+    /// The relay to talk to.
+    pub(super) fn url(&self) -> Result<RelayUrl> {
+        Ok(self.relay.clone().unwrap_or_default().check(self.plain_transport)?)
+    }
+
+    /// Opens the user's vault (or makes it) and starts connecting.
+    pub(super) fn client(&self, home: &Home, me: &UserId) -> Result<Client> {
+        let vault = self.vault(home, me)?;
+        Ok(Client::open(vault, &self.url()?, Clock::system())?)
+    }
+
+    /// Opens the user's vault, or makes it.
+    pub(super) fn vault(&self, home: &Home, me: &UserId) -> Result<Vault> {
+        let path = home.vault(me);
+        let passphrase = self.read_passphrase(&path, me)?;
+        Ok(Vault::open(&path, me, passphrase.as_ref(), &mut rand::rng())?)
+    }
+
+    fn read_passphrase(&self, path: &std::path::Path, me: &UserId) -> Result<Option<Passphrase>> {
+        let file = match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(file), _) => file.clone(),
+            (None, Some(fd)) => PathBuf::from(format!("/dev/fd/{fd}")),
+            (None, None) => {
+                let asks = vault::needs_passphrase(path);
+                if !asks && !self.passphrase {
+                    return Ok(None);
+                }
+                if !io::stdin().is_terminal() {
+                    bail!(
+                        "the vault of {me} has a passphrase and there is no terminal to ask at; give --passphrase-file FILE or --passphrase-fd N"
+                    );
+                }
+                let first = rpassword::prompt_password(format!("Passphrase of {me}'s vault: "))?;
+                if !asks && !path.exists() && first != rpassword::prompt_password("Once more: ")? {
+                    bail!("the two differ; nothing was made, try again");
+                }
+                return non_empty(first).map(Some);
+            }
+        };
+        let text =
+            fs::read_to_string(&file).with_context(|| format!("cannot read the passphrase from {}", file.display()))?;
+        non_empty(text.lines().next().unwrap_or_default().to_owned()).map(Some)
+    }
+}
+
+fn non_empty(text: String) -> Result<Passphrase> {
+    let passphrase = Passphrase::new(text);
+    if passphrase.is_empty() {
+        bail!("the passphrase is empty; type one, or leave the option out");
+    }
+    Ok(passphrase)
+}
+
+/// Starts a relay on this machine, as a child that outlives the chat, unless one answers on the default address.
+/// Returns whether it did. It keeps its log in the home.
+pub(super) fn ensure_relay(home: &Home) -> Result<bool> {
+    let address = ([127, 0, 0, 1], DEFAULT_PORT).into();
+    let answers = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok();
+    if answers() {
+        return Ok(false);
+    }
+    let log_path = home.make_relay_dir()?.join("relay.log");
+    let log = fs::File::options().create(true).append(true).open(&log_path)?;
+    let mut relay = Command::new(std::env::current_exe()?);
+    relay.args(["relay", "--idle-exit", &LINGER.as_secs().to_string()]).arg("--home").arg(home.path());
+    relay.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    // A group of its own: Ctrl-C in the chat must not end the relay that others use too.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut relay, 0);
+    let mut child = relay.spawn().context("cannot start a relay; start one with `blindrelay relay`")?;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !answers() {
+        if let Some(status) = child.try_wait()?
+            && !answers()
+        {
+            bail!("the relay that this chat started ended at once ({status}); its log is {}", log_path.display());
+        }
+        if Instant::now() > deadline {
+            bail!("the relay that this chat started does not answer; its log is {}", log_path.display());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(true)
+}

@@ -1,0 +1,89 @@
+//! # The command line
+//!
+//! One file a command, each with its arguments and a `run`. Messages for people go to standard error with the program's
+//! name in front and say what to do next; results go to standard output. Exit status: 0 done, 1 not done, 2 wrong usage.
+
+#[cfg(feature = "ends")]
+mod chat;
+#[cfg(feature = "ends")]
+mod commands;
+#[cfg(feature = "ends")]
+mod inbox;
+#[cfg(feature = "ends")]
+mod me;
+#[cfg(feature = "ends")]
+mod screen;
+#[cfg(feature = "ends")]
+mod send;
+#[cfg(feature = "ends")]
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::home::Home;
+
+/// End-to-end encryption made tangible: two clients and an untrusted relay that cannot read them, and the same
+/// relay when they do not encrypt. Teaching, unaudited.
+#[derive(Debug, Parser)]
+#[command(name = "blindrelay", version, max_term_width = 100)]
+struct Cli {
+    /// Where everything is kept [default: $XDG_DATA_HOME/blindrelay or ~/.local/share/blindrelay]
+    #[arg(long, global = true, value_name = "DIR", env = "BLINDRELAY_HOME")]
+    home: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Talk with somebody, line by line
+    #[cfg(feature = "ends")]
+    Chat(chat::Args),
+    /// Send one message; the text comes from standard input
+    #[cfg(feature = "ends")]
+    Send(send::Args),
+    /// Print the messages that arrived
+    #[cfg(feature = "ends")]
+    Inbox(inbox::Args),
+    /// Show the safety number to compare with somebody
+    #[cfg(feature = "ends")]
+    Verify(verify::Args),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (troff)
+    Man,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { home, command } = Cli::parse();
+    let run = || match command {
+        #[cfg(feature = "ends")]
+        Command::Chat(args) => chat::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "ends")]
+        Command::Send(args) => send::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "ends")]
+        Command::Inbox(args) => inbox::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "ends")]
+        Command::Verify(args) => verify::run(args, &Home::resolve(home)?),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    run().unwrap_or_else(|error: anyhow::Error| {
+        eprintln!("blindrelay: {error:#}");
+        ExitCode::FAILURE
+    })
+}

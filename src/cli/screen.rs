@@ -1,0 +1,103 @@
+//! The terminal of a line-by-line chat: what somebody types does not mix with what arrives.
+//!
+//! On a terminal a line editor keeps the half-typed line below whatever is printed. Piped, or on a dumb terminal, lines are
+//! read and printed as they are.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use rustyline::error::ReadlineError;
+use rustyline::{DefaultEditor, ExternalPrinter};
+use tokio::sync::mpsc::{self, Receiver, Sender};
+
+/// What a line is about; on a terminal with colours each has its own.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tone {
+    /// From a person.
+    Plain,
+    /// Said by the program.
+    Quiet,
+    /// Sealed.
+    Sealed,
+    /// Open: the relay reads along.
+    Open,
+    /// Something is wrong.
+    Alarm,
+}
+
+/// Typed lines in, printed lines out.
+pub(super) struct Screen {
+    lines: Receiver<String>,
+    printer: Box<dyn FnMut(String) -> io::Result<()>>,
+    colours: bool,
+}
+
+impl Screen {
+    /// Starts reading lines. `prompt` is shown on a terminal.
+    pub(super) fn start(prompt: String) -> Self {
+        let (sender, lines) = mpsc::channel(16);
+        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb;
+        let colours = io::stdout().is_terminal() && !dumb && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let editor = terminal.then(|| {
+            let mut editor = DefaultEditor::new()?;
+            let printer = editor.create_external_printer()?;
+            Ok::<_, ReadlineError>((editor, printer))
+        });
+        let printer: Box<dyn FnMut(String) -> io::Result<()>> = match editor {
+            Some(Ok((editor, mut printer))) => {
+                std::thread::spawn(move || edit(editor, &prompt, &sender));
+                Box::new(move |line| printer.print(line + "\n").map_err(io::Error::other))
+            }
+            _ => {
+                std::thread::spawn(move || read(&sender));
+                Box::new(|line| {
+                    let mut out = io::stdout().lock();
+                    writeln!(out, "{line}")?;
+                    out.flush()
+                })
+            }
+        };
+        Self { lines, printer, colours }
+    }
+
+    /// The next typed line; none at the end of the input. Cancel safe.
+    pub(super) async fn line(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
+    /// Prints a line. The caller has sanitised whatever in it is from somebody else.
+    pub(super) fn print(&mut self, tone: Tone, line: &str) -> io::Result<()> {
+        let code = match tone {
+            _ if !self.colours => "",
+            Tone::Plain => "",
+            Tone::Quiet => "\u{1b}[2m",
+            Tone::Sealed => "\u{1b}[32m",
+            Tone::Open => "\u{1b}[33m",
+            Tone::Alarm => "\u{1b}[1;31m",
+        };
+        let end = if code.is_empty() { "" } else { "\u{1b}[0m" };
+        (self.printer)(format!("{code}{line}{end}"))
+    }
+}
+
+fn edit(mut editor: DefaultEditor, prompt: &str, lines: &Sender<String>) {
+    while let Ok(line) = editor.readline(prompt) {
+        let _full = editor.add_history_entry(line.as_str());
+        if lines.blocking_send(line).is_err() {
+            return;
+        }
+    }
+}
+
+/// Bytes that are not UTF-8 are replaced, so that a stray one does not end the chat.
+fn read(lines: &Sender<String>) {
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        let text = String::from_utf8_lossy(&line);
+        if lines.blocking_send(text.trim_end_matches(['\r', '\n']).to_owned()).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}

@@ -1,0 +1,62 @@
+//! `blindrelay verify ME PEER`: the safety number, to compare over another channel.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::json;
+
+use super::me;
+use super::send::{online, until};
+use crate::client::messenger::Event;
+use crate::home::Home;
+use crate::wire::UserId;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Your name
+    me: UserId,
+    /// With whom to compare
+    peer: UserId,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: me::Args,
+}
+
+pub(super) fn run(Args { me, peer, json, common }: Args, home: &Home) -> Result<ExitCode> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        if !home.vault(&me).exists() {
+            bail!("{me} has no vault here yet; `blindrelay chat {me} {peer}` makes one");
+        }
+        let mut client = common.client(home, &me)?;
+        if client.messenger().safety_number(&peer)?.is_none() {
+            online(&mut client, &common).await?;
+            client.converse(&peer, false)?;
+            client.meet(&peer)?;
+            until(&mut client, "keys", |event| match event {
+                Event::Pinned(pinned) if *pinned == peer => Some(Ok(())),
+                Event::NotJoined(absent) if *absent == peer => {
+                    Some(Err(anyhow!("{peer} has not joined this relay; there is no key to compare")))
+                }
+                _ => None,
+            })
+            .await?;
+        }
+        let number = client.messenger().safety_number(&peer)?;
+        let contact = client.messenger().rows().contact(&peer)?;
+        client.close().await?;
+        let Some((number, contact)) = number.zip(contact) else { bail!("no key of {peer} is on record") };
+        let state = match () {
+            () if contact.blocked() => "changed",
+            () if contact.verified => "compared",
+            () => "not compared",
+        };
+        if json {
+            println!("{}", json!({"me": me, "peer": peer, "safety_number": number.digits(), "state": state}));
+        } else {
+            println!("{number}\n{me} and {peer}: {state}. The same 60 digits on both sides: nobody stands between.");
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
