@@ -8,6 +8,10 @@ pub mod clock;
 #[cfg(feature = "ends")]
 pub mod crypto;
 pub mod home;
+#[cfg(feature = "relay")]
+pub mod partner;
 #[cfg(feature = "ends")]
 pub mod protocol;
+#[cfg(feature = "relay")]
+pub mod relay;
 pub mod wire;

@@ -11,6 +11,8 @@ mod commands;
 mod inbox;
 #[cfg(feature = "ends")]
 mod me;
+#[cfg(feature = "relay")]
+mod relay;
 #[cfg(feature = "ends")]
 mod screen;
 #[cfg(feature = "ends")]
@@ -51,6 +53,9 @@ enum Command {
     /// Show the safety number to compare with somebody
     #[cfg(feature = "ends")]
     Verify(verify::Args),
+    /// Run the relay
+    #[cfg(feature = "relay")]
+    Relay(relay::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -73,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Inbox(args) => inbox::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
         Command::Verify(args) => verify::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "relay")]
+        Command::Relay(args) => relay::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

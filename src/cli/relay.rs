@@ -1,0 +1,85 @@
+//! `blindrelay relay`: the middle, as a process.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::Clock;
+use crate::home::Home;
+use crate::partner;
+use crate::relay::{Limits, Relay, Store};
+use crate::wire::DEFAULT_PORT;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value_t = SocketAddr::from(([127, 0, 0, 1], DEFAULT_PORT)))]
+    listen: SocketAddr,
+    /// Keep sealed messages for ever: the adversary that keeps everything
+    #[arg(long)]
+    hoard: bool,
+    /// End this long after the last client has left
+    #[arg(long, value_name = "SECONDS")]
+    idle_exit: Option<u64>,
+}
+
+pub(super) fn run(Args { listen, hoard, idle_exit }: Args, home: &Home) -> Result<ExitCode> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = match TcpListener::bind(listen).await {
+            Ok(listener) => listener,
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                bail!("{listen} is taken, perhaps by another relay; stop that one, or choose another with --listen 127.0.0.1:0")
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot listen on {listen}; choose another address with --listen")),
+        };
+        let dir = home.make_relay_dir()?;
+        let lock = File::create(dir.join("relay.lock"))?;
+        if lock.try_lock().is_err() {
+            bail!("another relay runs on {}; stop it, or give this one a home of its own with --home DIR", dir.display());
+        }
+        let store = Store::open(&dir.join("relay.db"), hoard).with_context(|| dir.join("relay.db").display().to_string())?;
+        let relay = Relay::start(store, Clock::system(), Limits::default(), home.token_or_new("operator")?.hash());
+        let app = relay.router().merge(partner::router(relay.archive(), home.token_or_new("streamco")?.hash()));
+        if !listen.ip().is_loopback() {
+            eprintln!("blindrelay: WARNING: {listen} is reachable from other machines and this is teaching software without TLS: tokens and open messages cross the network in clear");
+        }
+        let address = listener.local_addr()?;
+        let mut out = std::io::stdout();
+        // Whoever started it may have closed the pipe; the relay serves all the same.
+        let _best_effort = writeln!(out, "blindrelay relay: listening on ws://{address}").and_then(|()| out.flush());
+        tracing::info!(%address, hoard, "listening");
+        let idle = idle(relay.clone(), idle_exit.map(Duration::from_secs));
+        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let shutdown = async {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+                () = idle => {}
+            }
+            tracing::info!("stopping");
+        };
+        relay.serve(listener, app, shutdown).await;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Resolves when nobody has been connected for the given time; never without one.
+async fn idle(relay: Relay, limit: Option<Duration>) {
+    let Some(limit) = limit else { return std::future::pending().await };
+    let mut since = tokio::time::Instant::now();
+    while since.elapsed() < limit {
+        tokio::time::sleep(limit.min(Duration::from_secs(1))).await;
+        if relay.online() > 0 {
+            since = tokio::time::Instant::now();
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The store: one thread, one database, one transaction for everything that has queued up meanwhile.
+//!
+//! Question: how can an acknowledgement mean "survives a power cut" and still be fast?
+//! Flushing a disk takes as long for a thousand messages as for one. So the thread takes whatever waits, runs it in one
+//! transaction, flushes once, and only then answers. The batch sizes itself by the disk: the slower the flush, the more
+//! has queued. Rows are appended by number with a small index by mailbox; clustering by mailbox would cost random writes.
+//!
+//! ```text
+//! wait for the first op → take all that are queued → BEGIN … COMMIT (one flush) → answers, and committed mail in order
+//! ```
+//!
+//! A batch of acknowledgements alone is not flushed: a lost one is a redelivery.
+
+mod sql;
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode as Sqlite};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use super::archive::{ArchivedMessage, Thread};
+use super::limits::Limits;
+use crate::wire::{Bytes, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId};
+
+/// The most ops in one transaction.
+const BATCH: usize = 1_000;
+/// How often the write-ahead log is moved into the database, off the writer's thread.
+const CHECKPOINT: Duration = Duration::from_secs(1);
+
+/// A handle to the store's thread. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Handle>);
+
+#[derive(Debug)]
+struct Handle {
+    ops: Sender<(Op, Reply)>,
+    committed: Mutex<Option<UnboundedReceiver<Arc<Envelope>>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A later version of this program made it.
+    #[error("the relay's database was written by a newer blindrelay; use that version, nothing was changed")]
+    Newer,
+    /// Not a database of a relay, or not readable any more.
+    #[error(
+        "the relay's database is damaged or another kind of file ({0}); restore it, or move it away: clients register again by themselves"
+    )]
+    Damaged(String),
+    /// It cannot be opened.
+    #[error("the relay's database cannot be used: {0}")]
+    Db(#[from] rusqlite::Error),
+    /// A read failed.
+    #[error("the relay's database refused: {0}")]
+    Refused(String),
+    /// The store has stopped.
+    #[error("the relay is stopping")]
+    Stopped,
+}
+
+/// A request to the store.
+#[derive(Debug)]
+pub(super) enum Op {
+    Hello { user: UserId, token_hash: [u8; 32], now: u64 },
+    Publish { user: UserId, identity: Bytes, prekey: Bytes, one_time: Vec<Bytes> },
+    Fetch { user: UserId },
+    Put { from: UserId, to: UserId, id: MessageId, at: u64, payload: Payload, limits: Limits },
+    Ack { user: UserId, seq: u64 },
+    Page { user: UserId, after: u64 },
+    Threads { user: UserId },
+    Messages { user: UserId, after: u64, limit: u32 },
+    Stop,
+}
+
+/// Where the answer goes.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Connection(UnboundedSender<Answer>),
+    Reader(oneshot::Sender<Result<Answer, StoreError>>),
+    Nobody,
+}
+
+/// What comes back, after the commit.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Frame(RelayFrame),
+    /// The next undelivered messages; `full` if there may be more.
+    Page {
+        envelopes: Vec<Envelope>,
+        full: bool,
+    },
+    Threads(Option<Vec<Thread>>),
+    Messages(Option<Vec<ArchivedMessage>>),
+}
+
+/// What an op has led to, given out after the commit.
+enum Outcome {
+    Nothing,
+    Answer(Answer),
+    /// A message was stored: it is accepted, and goes on to its mailbox.
+    Stored(Arc<Envelope>),
+}
+
+impl Store {
+    /// Opens or makes the database at `path`. With `hoard` sealed mail is kept for ever.
+    ///
+    /// # Errors
+    /// [`StoreError`]; an existing file is left as it was.
+    pub fn open(path: &Path, hoard: bool) -> Result<Self, StoreError> {
+        let db = sql::open(path)?;
+        let checkpoints = Connection::open(path)?;
+        Ok(Self::start(db, Some(checkpoints), hoard))
+    }
+
+    /// A store in memory, for simulations.
+    ///
+    /// # Errors
+    /// [`StoreError::Db`] if SQLite cannot start.
+    pub fn in_memory(hoard: bool) -> Result<Self, StoreError> {
+        Ok(Self::start(sql::in_memory()?, None, hoard))
+    }
+
+    pub(super) fn submit(&self, op: Op, reply: Reply) {
+        // If the thread is gone the reply closes with the op, and whoever waits for it sees that.
+        let _stopped = self.0.ops.send((op, reply));
+    }
+
+    /// A read, awaited.
+    pub(super) async fn read(&self, op: Op) -> Result<Answer, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.submit(op, Reply::Reader(reply));
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Committed messages, in the order of their numbers. There is one taker.
+    pub(super) fn take_committed(&mut self) -> Option<UnboundedReceiver<Arc<Envelope>>> {
+        self.0.committed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Finishes what is queued and closes the database.
+    pub fn stop(&self) {
+        self.submit(Op::Stop, Reply::Nobody);
+        let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let _panicked = thread.join();
+        }
+    }
+
+    fn start(db: Connection, checkpoints: Option<Connection>, hoard: bool) -> Self {
+        let (ops, queue) = channel();
+        let (committed, receiver) = unbounded_channel();
+        let (stopped, stop) = channel();
+        let writer = std::thread::spawn(move || {
+            Writer { db, hoard, committed }.run(&queue);
+            drop(stopped);
+        });
+        let mut threads = vec![writer];
+        threads.extend(checkpoints.map(|db| std::thread::spawn(move || checkpoint(&db, &stop))));
+        let committed = Mutex::new(Some(receiver));
+        Self(Arc::new(Handle { ops, committed, threads: Mutex::new(threads) }))
+    }
+}
+
+/// Off the writer's thread, because a checkpoint can take tens of milliseconds. Ends with the writer.
+fn checkpoint(db: &Connection, stop: &Receiver<()>) {
+    use std::sync::mpsc::RecvTimeoutError::Timeout;
+    while stop.recv_timeout(CHECKPOINT) == Err(Timeout) {
+        if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "checkpoint failed; tried again in a second");
+        }
+    }
+}
+
+struct Writer {
+    db: Connection,
+    hoard: bool,
+    committed: UnboundedSender<Arc<Envelope>>,
+}
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<(Op, Reply)>) {
+        let mut stopping = false;
+        while !stopping && let Ok(first) = queue.recv() {
+            let batch = std::iter::once(first).chain(queue.try_iter().take(BATCH - 1));
+            let (ops, replies): (Vec<Op>, Vec<Reply>) = batch.unzip();
+            stopping = ops.iter().any(|op| matches!(op, Op::Stop));
+            self.commit(&ops, replies);
+        }
+        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "last checkpoint failed; the log is read at the next start");
+        }
+    }
+
+    /// One transaction for the batch. If it fails, each op gets one of its own: a full disk then refuses writes and lets
+    /// reads and acknowledgements through.
+    fn commit(&mut self, ops: &[Op], replies: Vec<Reply>) {
+        match self.transaction(ops) {
+            Ok(outcomes) => {
+                replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| self.give_out(reply, outcome))
+            }
+            Err(error) if ops.len() == 1 => {
+                tracing::error!(%error, "the database refused");
+                replies.into_iter().zip(ops).for_each(|(reply, op)| reply.refuse(op, &error));
+            }
+            Err(_) => replies.into_iter().zip(ops).for_each(|(reply, op)| {
+                self.commit(std::slice::from_ref(op), vec![reply]);
+            }),
+        }
+    }
+
+    fn transaction(&mut self, ops: &[Op]) -> rusqlite::Result<Vec<Outcome>> {
+        let needs_flush = ops.iter().any(|op| !matches!(op, Op::Ack { .. }));
+        self.db.pragma_update(None, "synchronous", if needs_flush { "FULL" } else { "NORMAL" })?;
+        let transaction = self.db.transaction()?;
+        let rows = sql::Rows { db: &transaction, hoard: self.hoard };
+        let outcomes = ops.iter().map(|op| apply(&rows, op)).collect::<rusqlite::Result<_>>()?;
+        transaction.commit()?;
+        Ok(outcomes)
+    }
+
+    fn give_out(&self, reply: Reply, outcome: Outcome) {
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::Answer(answer) => reply.give(Ok(answer)),
+            Outcome::Stored(envelope) => {
+                let Envelope { seq, id, from, to, at: _, payload } = &*envelope;
+                tracing::info!(seq, %from, %to, mode = payload.mode(), size = payload.size(), "stored");
+                reply.give(Ok(Answer::Frame(RelayFrame::Accepted { id: *id })));
+                drop(self.committed.send(envelope));
+            }
+        }
+    }
+}
+
+fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
+    let answer = match op {
+        Op::Hello { user, token_hash, now } => Answer::Frame(rows.hello(user, token_hash, *now)?),
+        Op::Publish { user, identity, prekey, one_time } => {
+            Answer::Frame(rows.publish(user, identity, prekey, one_time)?)
+        }
+        Op::Fetch { user } => Answer::Frame(rows.fetch(user)?),
+        Op::Put { from, to, id, at, payload, limits } => match rows.put(from, to, *id, *at, payload, limits)? {
+            Ok(Some(envelope)) => return Ok(Outcome::Stored(Arc::new(envelope))),
+            Ok(None) => Answer::Frame(RelayFrame::Accepted { id: *id }),
+            Err(refusal) => Answer::Frame(refusal),
+        },
+        Op::Page { user, after } => {
+            let (envelopes, full) = rows.page(user, *after)?;
+            Answer::Page { envelopes, full }
+        }
+        Op::Threads { user } => Answer::Threads(rows.threads(user)?),
+        Op::Messages { user, after, limit } => Answer::Messages(rows.messages(user, *after, *limit)?),
+        Op::Ack { user, seq } => {
+            rows.ack(user, *seq)?;
+            return Ok(Outcome::Nothing);
+        }
+        Op::Stop => return Ok(Outcome::Nothing),
+    };
+    Ok(Outcome::Answer(answer))
+}
+
+impl Reply {
+    /// Whoever is gone needs no answer.
+    fn give(self, answer: Result<Answer, StoreError>) {
+        match (self, answer) {
+            (Self::Connection(connection), Ok(answer)) => drop(connection.send(answer)),
+            (Self::Reader(reader), answer) => drop(reader.send(answer)),
+            (Self::Connection(_), Err(_)) | (Self::Nobody, _) => {}
+        }
+    }
+
+    /// The op could not be carried out: whoever waits is told, and nothing was changed.
+    fn refuse(self, op: &Op, error: &rusqlite::Error) {
+        if let Self::Reader(_) = self {
+            return self.give(Err(StoreError::Refused(error.to_string())));
+        }
+        let (id, user) = match op {
+            Op::Put { id, to, .. } => (Some(*id), Some(to.clone())),
+            Op::Fetch { user } => (None, Some(user.clone())),
+            Op::Page { .. } => return self.give(Ok(Answer::Page { envelopes: Vec::new(), full: false })),
+            _ => (None, None),
+        };
+        let full = error.sqlite_error_code() == Some(Sqlite::DiskFull);
+        let why = if full { "the relay's disk is full" } else { "the relay could not use its disk" };
+        let detail = format!("{why}; nothing was taken, it is tried again later");
+        self.give(Ok(Answer::Frame(RelayFrame::Error { code: ErrorCode::NotStored, detail, id, user })));
+    }
+}

@@ -1,0 +1,305 @@
+//! All SQL of the relay.
+//!
+//! ```text
+//! users      name, hash of the mailbox token, published statements (opaque)
+//! one_time   keys that are handed out once, oldest first
+//! messages   appended by number; `pending` is the small index by mailbox; (sender, id) makes sends idempotent
+//! waiting    per mailbox and sender, how much waits: the quotas
+//! ```
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode as Sqlite, OptionalExtension, params};
+
+use super::{ArchivedMessage, Limits, StoreError, Thread};
+use crate::wire::{Bytes, Content, Envelope, ErrorCode, MAX_ONE_TIME, MessageId, Payload, RelayFrame, UserId, Welcome};
+
+const LAYOUT: i64 = 1;
+const MARK: i64 = 0x626c_7232;
+/// Messages in one page.
+const PAGE: usize = 64;
+
+const SCHEMA: &str = "
+CREATE TABLE users (
+  n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, token_hash BLOB NOT NULL, joined INTEGER NOT NULL,
+  identity BLOB, prekey BLOB);
+CREATE TABLE one_time (n INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, key BLOB NOT NULL);
+CREATE INDEX one_time_by_user ON one_time (user);
+CREATE TABLE messages (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, sender INTEGER NOT NULL REFERENCES users,
+  recipient INTEGER NOT NULL REFERENCES users, id BLOB NOT NULL, at INTEGER NOT NULL, sealed INTEGER NOT NULL,
+  size INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0, body BLOB, UNIQUE (sender, id));
+CREATE INDEX pending ON messages (recipient, seq) WHERE NOT acked;
+CREATE TABLE waiting (
+  recipient INTEGER NOT NULL, sender INTEGER NOT NULL, messages INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  PRIMARY KEY (recipient, sender)) WITHOUT ROWID;
+";
+
+/// Opens or makes the file. It survives a power cut from the moment a commit returns.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let db = Connection::open(path)?;
+    let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(Sqlite::DatabaseCorrupt | Sqlite::NotADatabase) => StoreError::Damaged(error.to_string()),
+        _ => StoreError::Db(error),
+    };
+    set_up(&db).map_err(|error| match error {
+        StoreError::Db(error) => damaged(error),
+        other => other,
+    })?;
+    Ok(db)
+}
+
+pub(super) fn in_memory() -> Result<Connection, StoreError> {
+    let db = Connection::open_in_memory()?;
+    set_up(&db)?;
+    Ok(db)
+}
+
+fn set_up(db: &Connection) -> Result<(), StoreError> {
+    let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (pragma("user_version")?, pragma("application_id")?, tables) {
+        (0, 0, 0) | (LAYOUT, MARK, _) => {}
+        (newer, MARK, _) if newer > LAYOUT => return Err(StoreError::Newer),
+        _ => return Err(StoreError::Damaged("it is another kind of file".to_owned())),
+    }
+    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL;")?;
+    if tables == 0 {
+        let marks = format!("PRAGMA user_version={LAYOUT}; PRAGMA application_id={MARK};");
+        db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;
+    }
+    Ok(())
+}
+
+/// The rows, inside the batch's transaction.
+pub(super) struct Rows<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) hoard: bool,
+}
+
+type SqlResult<T> = rusqlite::Result<T>;
+
+impl Rows<'_> {
+    /// Registers a free name, or checks the token of a claimed one.
+    pub(super) fn hello(&self, user: &UserId, token_hash: &[u8; 32], now: u64) -> SqlResult<RelayFrame> {
+        let sql = "INSERT OR IGNORE INTO users (name, token_hash, joined) VALUES (?1, ?2, ?3)";
+        self.db.prepare_cached(sql)?.execute(params![user.as_str(), token_hash, now.cast_signed()])?;
+        let mut query = self.db.prepare_cached("SELECT n, token_hash, identity, prekey FROM users WHERE name = ?1")?;
+        let (n, known, identity, prekey) = query.query_row([user.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        if known != *token_hash {
+            let detail = format!(
+                "the name {user} is taken at this relay; choose another name, or use the home directory that registered it"
+            );
+            return Ok(refusal(ErrorCode::NameTaken, detail, None, Some(user)));
+        }
+        let sql = "SELECT coalesce(sum(messages), 0) FROM waiting WHERE recipient = ?1";
+        let waiting: i64 = self.db.prepare_cached(sql)?.query_row([n], |row| row.get(0))?;
+        let bytes = |column: Option<Vec<u8>>| column.map(Bytes);
+        Ok(RelayFrame::Welcome(Welcome {
+            identity: bytes(identity),
+            prekey: bytes(prekey),
+            one_time_left: self.one_time_left(n)?,
+            waiting: waiting.cast_unsigned(),
+        }))
+    }
+
+    pub(super) fn publish(
+        &self,
+        user: &UserId,
+        identity: &Bytes,
+        prekey: &Bytes,
+        one_time: &[Bytes],
+    ) -> SqlResult<RelayFrame> {
+        let Some(n) = self.user(user)? else { return Ok(unknown(user, None)) };
+        let sql = "UPDATE users SET identity = ?2, prekey = ?3 WHERE n = ?1";
+        self.db.prepare_cached(sql)?.execute(params![n, identity.0, prekey.0])?;
+        let room = MAX_ONE_TIME.saturating_sub(self.one_time_left(n)?);
+        let mut insert = self.db.prepare_cached("INSERT INTO one_time (user, key) VALUES (?1, ?2)")?;
+        for key in one_time.iter().take(room) {
+            insert.execute(params![n, key.0])?;
+        }
+        Ok(RelayFrame::Published { one_time_left: self.one_time_left(n)? })
+    }
+
+    /// Hands out the statements and one one-time key, which is gone with the same commit.
+    pub(super) fn fetch(&self, user: &UserId) -> SqlResult<RelayFrame> {
+        let mut query = self.db.prepare_cached("SELECT n, identity, prekey FROM users WHERE name = ?1")?;
+        let found = query.query_row([user.as_str()], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
+        });
+        let Some((n, Some(identity), prekey)) = found.optional()? else { return Ok(unknown(user, None)) };
+        let sql = "DELETE FROM one_time WHERE n = (SELECT min(n) FROM one_time WHERE user = ?1) RETURNING key";
+        let one_time: Option<Vec<u8>> = self.db.prepare_cached(sql)?.query_row([n], |row| row.get(0)).optional()?;
+        Ok(RelayFrame::Keys {
+            user: user.clone(),
+            identities: vec![Bytes(identity)],
+            prekey: prekey.map(Bytes),
+            one_time: one_time.map(Bytes),
+        })
+    }
+
+    /// Stores a message. None if the same sender's id was stored before.
+    pub(super) fn put(
+        &self,
+        from: &UserId,
+        to: &UserId,
+        id: MessageId,
+        at: u64,
+        payload: &Payload,
+        limits: &Limits,
+    ) -> SqlResult<Result<Option<Envelope>, RelayFrame>> {
+        let (Some(sender), Some(recipient)) = (self.user(from)?, self.user(to)?) else {
+            return Ok(Err(unknown(to, Some(id))));
+        };
+        let size = i64::try_from(payload.size()).unwrap_or(i64::MAX);
+        if let Some(detail) = self.over_quota(recipient, sender, size, limits)? {
+            // A resend of something that was stored is no new load.
+            let stored = self
+                .db
+                .prepare_cached("SELECT 1 FROM messages WHERE sender = ?1 AND id = ?2")?
+                .exists(params![sender, id.0])?;
+            return Ok(if stored {
+                Ok(None)
+            } else {
+                Err(refusal(ErrorCode::MailboxFull, detail, Some(id), Some(to)))
+            });
+        }
+        let sql = "INSERT OR IGNORE INTO messages (sender, recipient, id, at, sealed, size, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (sealed, body) = to_body(payload);
+        let row = params![sender, recipient, id.0, at.cast_signed(), sealed, size, body];
+        if self.db.prepare_cached(sql)?.execute(row)? == 0 {
+            return Ok(Ok(None));
+        }
+        let seq = self.db.last_insert_rowid().cast_unsigned();
+        let sql = "INSERT INTO waiting VALUES (?1, ?2, 1, ?3) ON CONFLICT (recipient, sender)
+                   DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes";
+        self.db.prepare_cached(sql)?.execute(params![recipient, sender, size])?;
+        Ok(Ok(Some(Envelope { seq, id, from: from.clone(), to: to.clone(), at, payload: payload.clone() })))
+    }
+
+    /// Acknowledges a message of this user's own mailbox; another's number has no effect. A sealed body is deleted.
+    pub(super) fn ack(&self, user: &UserId, seq: u64) -> SqlResult<()> {
+        let Some(n) = self.user(user)? else { return Ok(()) };
+        let sql = "UPDATE messages SET acked = 1, body = CASE WHEN sealed AND NOT ?3 THEN NULL ELSE body END
+                   WHERE seq = ?1 AND recipient = ?2 AND NOT acked RETURNING sender, size";
+        let mut update = self.db.prepare_cached(sql)?;
+        let acked = update.query_row(params![seq.cast_signed(), n, self.hoard], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+        });
+        if let Some((sender, size)) = acked.optional()? {
+            let sql =
+                "UPDATE waiting SET messages = messages - 1, bytes = bytes - ?3 WHERE recipient = ?1 AND sender = ?2";
+            self.db.prepare_cached(sql)?.execute(params![n, sender, size])?;
+        }
+        Ok(())
+    }
+
+    /// Undelivered messages after a number, oldest first.
+    pub(super) fn page(&self, user: &UserId, after: u64) -> SqlResult<(Vec<Envelope>, bool)> {
+        let sql = "SELECT m.seq, m.id, s.name, m.at, m.sealed, m.body FROM messages m JOIN users s ON s.n = m.sender
+                   WHERE m.recipient = (SELECT n FROM users WHERE name = ?1) AND NOT m.acked AND m.seq > ?2
+                   ORDER BY m.seq LIMIT ?3";
+        let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let mut query = self.db.prepare_cached(sql)?;
+        let mut found = query.query(params![user.as_str(), after.cast_signed(), limit])?;
+        let (mut envelopes, mut rows) = (Vec::new(), 0);
+        while let Some(row) = found.next()? {
+            rows += 1;
+            let payload = from_body(row.get(4)?, row.get(5)?);
+            let Some((from, payload)) = row.get::<_, String>(2)?.parse().ok().zip(payload) else { continue };
+            let (seq, at) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(3)?.cast_unsigned());
+            envelopes.push(Envelope { seq, id: MessageId(row.get(1)?), from, to: user.clone(), at, payload });
+        }
+        Ok((envelopes, rows == PAGE))
+    }
+
+    pub(super) fn threads(&self, user: &UserId) -> SqlResult<Option<Vec<Thread>>> {
+        let Some(n) = self.user(user)? else { return Ok(None) };
+        let sql = "SELECT u.name, count(*), sum(m.sealed), max(m.at) FROM messages m
+                   JOIN users u ON u.n = CASE m.sender WHEN ?1 THEN m.recipient ELSE m.sender END
+                   WHERE m.sender = ?1 OR m.recipient = ?1 GROUP BY u.n ORDER BY max(m.seq) DESC";
+        let mut query = self.db.prepare_cached(sql)?;
+        let rows = query.query_map([n], |row| {
+            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+            let with: String = row.get(0)?;
+            Ok((with.parse(), number(1)?, number(2)?, number(3)?))
+        })?;
+        let mut threads = Vec::new();
+        for row in rows {
+            let (with, messages, sealed, latest) = row?;
+            threads.extend(with.ok().map(|with| Thread { with, messages, sealed, latest }));
+        }
+        Ok(Some(threads))
+    }
+
+    pub(super) fn messages(&self, user: &UserId, after: u64, limit: u32) -> SqlResult<Option<Vec<ArchivedMessage>>> {
+        let Some(n) = self.user(user)? else { return Ok(None) };
+        let sql = "SELECT m.seq, s.name, r.name, m.at, m.sealed, m.size, m.body FROM messages m
+                   JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
+                   WHERE (m.sender = ?1 OR m.recipient = ?1) AND m.seq > ?2 ORDER BY m.seq LIMIT ?3";
+        let mut query = self.db.prepare_cached(sql)?;
+        let mut found = query.query(params![n, after.cast_signed(), limit])?;
+        let mut messages = Vec::new();
+        while let Some(row) = found.next()? {
+            let name = |column| Ok::<_, rusqlite::Error>(row.get::<_, String>(column)?.parse::<UserId>().ok());
+            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+            let Some((from, to)) = name(1)?.zip(name(2)?) else { continue };
+            let sealed = row.get(4)?;
+            let payload = from_body(sealed, row.get(6)?);
+            let (seq, at, size) = (number(0)?, number(3)?, number(5)?);
+            messages.push(ArchivedMessage { seq, from, to, at, sealed, size, payload });
+        }
+        Ok(Some(messages))
+    }
+
+    fn user(&self, user: &UserId) -> SqlResult<Option<i64>> {
+        let mut query = self.db.prepare_cached("SELECT n FROM users WHERE name = ?1")?;
+        query.query_row([user.as_str()], |row| row.get(0)).optional()
+    }
+
+    fn one_time_left(&self, n: i64) -> SqlResult<usize> {
+        let mut query = self.db.prepare_cached("SELECT count(*) FROM one_time WHERE user = ?1")?;
+        let left: i64 = query.query_row([n], |row| row.get(0))?;
+        Ok(usize::try_from(left).unwrap_or(0))
+    }
+
+    /// What is over, for people, or none.
+    fn over_quota(&self, recipient: i64, sender: i64, size: i64, limits: &Limits) -> SqlResult<Option<String>> {
+        let sql = "SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0),
+                   coalesce(sum(CASE sender WHEN ?2 THEN messages END), 0) FROM waiting WHERE recipient = ?1";
+        let mut query = self.db.prepare_cached(sql)?;
+        let [messages, bytes, own] = query.query_row([recipient, sender], |row| {
+            Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?].map(i64::cast_unsigned))
+        })?;
+        let over = messages >= limits.mailbox_messages
+            || own >= limits.sender_messages
+            || bytes.saturating_add(size.cast_unsigned()) > limits.mailbox_bytes;
+        Ok(over.then(|| "their mailbox is full until they read; this message is tried again later".to_owned()))
+    }
+}
+
+fn to_body(payload: &Payload) -> (bool, Vec<u8>) {
+    match payload {
+        Payload::Sealed(blob) => (true, blob.0.clone()),
+        Payload::Open(content) => (false, serde_json::to_vec(content).expect("content is plain data with text keys")),
+    }
+}
+
+fn from_body(sealed: bool, body: Option<Vec<u8>>) -> Option<Payload> {
+    let body = body?;
+    if sealed {
+        return Some(Payload::Sealed(Bytes(body)));
+    }
+    serde_json::from_slice::<Content>(&body).ok().map(Payload::Open)
+}
+
+fn unknown(user: &UserId, id: Option<MessageId>) -> RelayFrame {
+    refusal(ErrorCode::UnknownUser, format!("{user} has not joined this relay"), id, Some(user))
+}
+
+fn refusal(code: ErrorCode, detail: String, id: Option<MessageId>, user: Option<&UserId>) -> RelayFrame {
+    RelayFrame::Error { code, detail, id, user: user.cloned() }
+}
