@@ -14,4 +14,6 @@ pub mod partner;
 pub mod protocol;
 #[cfg(feature = "relay")]
 pub mod relay;
+#[cfg(feature = "relay")]
+pub mod streamco;
 pub mod wire;

@@ -17,8 +17,12 @@ mod relay;
 mod screen;
 #[cfg(feature = "ends")]
 mod send;
+#[cfg(feature = "relay")]
+mod streamco;
 #[cfg(feature = "ends")]
 mod verify;
+#[cfg(feature = "relay")]
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +60,12 @@ enum Command {
     /// Run the relay
     #[cfg(feature = "relay")]
     Relay(relay::Args),
+    /// Watch what the relay sees
+    #[cfg(feature = "relay")]
+    Watch(watch::Args),
+    /// StreamCo, the fictional partner: what it reads through the Inbox API
+    #[cfg(feature = "relay")]
+    Streamco(streamco::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -80,6 +90,10 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Relay(args) => relay::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "relay")]
+        Command::Watch(args) => watch::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "relay")]
+        Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

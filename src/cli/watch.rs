@@ -1,0 +1,105 @@
+//! `blindrelay watch`: what the relay sees, as it passes. Made of sightings alone: the relay has nothing more.
+
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::home::Home;
+use crate::relay::{SIGHTINGS, Sighting};
+use crate::wire::{Content, Payload, RelayUrl, Token, sanitise};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The relay, on this machine [default: ws://127.0.0.1:4747]
+    #[arg(long, value_name = "URL")]
+    relay: Option<RelayUrl>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(Args { relay, json }: Args, home: &Home) -> Result<ExitCode> {
+    let url = relay.unwrap_or_default().check(false).context("the operator's view is for the relay's own machine")?;
+    if !json {
+        println!("What the relay at {url} sees: time (UTC), who, to whom, bytes, and what it was handed. Ctrl-C ends.");
+    }
+    let (mut last, mut waiting) = (0, false);
+    loop {
+        // Read anew each time: a relay that starts for the first time has just made it.
+        let token = home.token("operator");
+        let outcome = match token {
+            Ok(token) => follow(&url, &token, &mut last, json, &mut waiting),
+            Err(error) => Err(End::Lost(error.to_string())),
+        };
+        match outcome {
+            Err(End::Output) => return Ok(ExitCode::SUCCESS), // whoever read our output has gone
+            Err(End::Refused) => bail!(
+                "the relay at {url} does not take this home's operator token; name the relay's home with --home DIR"
+            ),
+            Err(End::Lost(why)) if !std::mem::replace(&mut waiting, true) => {
+                eprintln!("blindrelay: no relay to watch at {url} yet ({why}); waiting for one");
+            }
+            Err(End::Lost(_)) | Ok(()) => {}
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+enum End {
+    /// The relay is not there, or has gone.
+    Lost(String),
+    /// Wrong token.
+    Refused,
+    /// Our own output is closed.
+    Output,
+}
+
+fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiting: &mut bool) -> Result<(), End> {
+    let request = ureq::get(format!("{}{SIGHTINGS}", url.http()))
+        .header("Authorization", format!("Bearer {}", token.expose()))
+        .header("Last-Event-ID", last.to_string());
+    let response = request.call().map_err(|error| match error {
+        ureq::Error::StatusCode(401) => End::Refused,
+        other => End::Lost(other.to_string()),
+    })?;
+    *waiting = false;
+    for line in BufReader::new(response.into_body().into_reader()).lines() {
+        let line = line.map_err(|error| End::Lost(error.to_string()))?;
+        let Some(data) = line.strip_prefix("data:").map(str::trim_start) else { continue };
+        match serde_json::from_str::<Sighting>(data) {
+            Ok(sighting) => {
+                *last = sighting.n;
+                show(&sighting, data, json).map_err(|_| End::Output)?;
+            }
+            Err(_) => eprintln!("blindrelay: watching too slowly, {} not shown", sanitise(data)),
+        }
+    }
+    Ok(())
+}
+
+fn show(Sighting { n: _, at, from, to, size, payload }: &Sighting, data: &str, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        return writeln!(out, "{data}").and_then(|()| out.flush());
+    }
+    let seconds = at / 1000 % 86_400;
+    let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let (mode, what) = match payload {
+        Payload::Open(Content::Text { text, .. }) => ("OPEN  ", sanitise(text)),
+        Payload::Open(Content::Receipt { of, .. }) => ("OPEN  ", format!("[receipt for message {of}]")),
+        Payload::Sealed(blob) => ("sealed", blob.to_base64()),
+    };
+    let colour = match payload {
+        _ if !out.is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()) => ("", ""),
+        Payload::Open(_) => ("\u{1b}[33m", "\u{1b}[0m"),
+        Payload::Sealed(_) => ("\u{1b}[32m", "\u{1b}[0m"),
+    };
+    let head = format!("{time} {from} → {to} {size} B {mode} ");
+    let room = 80_usize.saturating_sub(head.chars().count()).max(24);
+    let cut: String = what.chars().take(room).collect();
+    let more = if cut.len() < what.len() { "…" } else { "" };
+    writeln!(out, "{head}{}{cut}{more}{}", colour.0, colour.1)?;
+    out.flush()
+}

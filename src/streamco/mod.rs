@@ -1,0 +1,79 @@
+//! # StreamCo: the fictional partner's own program
+//!
+//! It is a client of the partner API like any other: it has a token, and never opens the relay's files. What it gets is what
+//! the platform gives it. (It is *alleged* that such an API was open to a real partner, and *denied* that private messages were
+//! shared with it; see `docs/architecture.md` for the floors and the README for the wording.)
+
+use crate::wire::{Token, UserId};
+use serde::Deserialize;
+
+/// One message as StreamCo receives it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct InboxMessage {
+    /// The platform's number.
+    pub seq: u64,
+    /// Who wrote.
+    pub from: UserId,
+    /// To whom.
+    pub to: UserId,
+    /// The platform's clock, in milliseconds since 1970.
+    pub at: u64,
+    /// `"open"` or `"sealed"`.
+    pub mode: String,
+    /// Bytes of text or blob.
+    pub size: u64,
+    /// What an open message says.
+    pub text: Option<String>,
+    /// The blob of a sealed one, base64.
+    pub sealed: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<InboxMessage>,
+    next: Option<u64>,
+}
+
+/// Why the platform gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamcoError {
+    /// It is not there.
+    #[error("no platform answers at {0}; start one with `blindrelay relay`, or let a chat start it")]
+    NoPlatform(String),
+    /// The token is not this platform's.
+    #[error("the platform refuses StreamCo's token; name the relay's home with --home DIR")]
+    Refused,
+    /// Nobody of that name.
+    #[error("nobody called {0} has registered with the platform")]
+    UnknownUser(UserId),
+    /// An answer that is not one.
+    #[error("the platform's answer cannot be read: {0}")]
+    Answer(String),
+}
+
+/// Reads a user's whole inbox through the Inbox API at `http` (for example `http://127.0.0.1:4747`). The user is not told.
+///
+/// # Errors
+/// [`StreamcoError`].
+pub fn inbox(http: &str, token: &Token, user: &UserId) -> Result<Vec<InboxMessage>, StreamcoError> {
+    let (mut all, mut after) = (Vec::new(), 0);
+    loop {
+        let url = format!("{http}/partner/v1/users/{user}/messages?after={after}");
+        let request = ureq::get(url).header("Authorization", format!("Bearer {}", token.expose()));
+        let mut response = request.call().map_err(|error| match error {
+            ureq::Error::StatusCode(401) => StreamcoError::Refused,
+            ureq::Error::StatusCode(404) => StreamcoError::UnknownUser(user.clone()),
+            ureq::Error::StatusCode(code) => StreamcoError::Answer(format!("status {code}")),
+            _ => StreamcoError::NoPlatform(http.to_owned()),
+        })?;
+        let limit = 200 * 1024 * 1024;
+        let body = response.body_mut().with_config().limit(limit).read_to_string();
+        let body = body.map_err(|error| StreamcoError::Answer(error.to_string()))?;
+        let page: Page = serde_json::from_str(&body).map_err(|error| StreamcoError::Answer(error.to_string()))?;
+        all.extend(page.messages);
+        match page.next {
+            Some(next) => after = next,
+            None => return Ok(all),
+        }
+    }
+}
