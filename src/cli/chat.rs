@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::client::contacts::{Arrival, Mode};
 use crate::client::messenger::{Alarm, Event};
 use crate::client::vault::{StoredMessage, StoredState};
+use crate::clock::Clock;
 use crate::home::Home;
 use crate::wire::{UserId, sanitise};
 
@@ -57,8 +58,9 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
     let url = common.url()?;
     let ours = common.relay.is_none();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let client = common.client(home, &me)?;
+        let vault = common.vault(home, &me)?;
         let started = ours && ensure_relay(home)?;
+        let client = Client::open(vault, &url, Clock::system())?;
         let screen = Screen::start(format!("{me}> "));
         let home = ours.then(|| home.clone());
         let mut chat = Chat { client, screen, me, peer: None, settling: BTreeMap::new(), offline: false, home };

@@ -20,6 +20,7 @@ const LINGER: Duration = Duration::from_secs(300);
 
 /// Which relay, and how the vault opens.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Args {
     /// The relay [default: ws://127.0.0.1:4747]
     #[arg(long, value_name = "URL")]
