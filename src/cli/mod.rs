@@ -7,6 +7,8 @@
 mod chat;
 #[cfg(feature = "ends")]
 mod commands;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod demo;
 #[cfg(feature = "ends")]
 mod inbox;
 #[cfg(feature = "ends")]
@@ -45,6 +47,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the difference in one go: one conversation open and sealed, and a search of all the relay had
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Demo(demo::Args),
     /// Talk with somebody, line by line
     #[cfg(feature = "ends")]
     Chat(chat::Args),
@@ -80,6 +85,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { home, command } = Cli::parse();
     let run = || match command {
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Demo(args) => demo::run(args),
         #[cfg(feature = "ends")]
         Command::Chat(args) => chat::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]

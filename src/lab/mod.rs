@@ -1,0 +1,9 @@
+//! # The laboratory: claims put to the test on real processes
+//!
+//! [`demo`] plays one conversation through two relay processes, open and sealed, and looks for every line in everything the relay
+//! had: [`tap`] records the wire, [`memory`] reads the process, [`scanner`] finds a text however it is encoded.
+
+pub mod demo;
+pub mod memory;
+pub mod scanner;
+pub mod tap;
