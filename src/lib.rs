@@ -8,6 +8,8 @@ pub mod clock;
 #[cfg(feature = "ends")]
 pub mod crypto;
 pub mod home;
+#[cfg(feature = "relay")]
+pub mod http;
 #[cfg(all(feature = "ends", feature = "relay"))]
 pub mod lab;
 #[cfg(feature = "relay")]

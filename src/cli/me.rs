@@ -16,7 +16,7 @@ use crate::home::Home;
 use crate::wire::{DEFAULT_PORT, RelayUrl, UserId};
 
 /// A relay that a chat started ends this long after its last client.
-const LINGER: Duration = Duration::from_secs(300);
+const LINGER: Duration = Duration::from_mins(5);
 
 /// Which relay, and how the vault opens.
 #[derive(Debug, clap::Args)]

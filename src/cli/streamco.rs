@@ -33,7 +33,8 @@ enum Command {
 
 pub(super) fn run(Args { command: Command::Inbox { user, json, relay } }: Args, home: &Home) -> Result<ExitCode> {
     let url = relay.unwrap_or_default().check(false)?;
-    let messages = inbox(&url.http(), &home.token("streamco")?, &user)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let messages = runtime.block_on(inbox(&url, &home.token("streamco")?, &user))?;
     let mut out = io::stdout().lock();
     for InboxMessage { seq, from, to, at, mode, size, text, sealed } in messages {
         if json {

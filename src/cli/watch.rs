@@ -1,12 +1,15 @@
 //! `blindrelay watch`: what the relay sees, as it passes. Made of sightings alone: the relay has nothing more.
 
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use axum::http::StatusCode;
+use futures_util::StreamExt;
 
 use crate::home::Home;
+use crate::http::{self, HttpError};
 use crate::relay::{SIGHTINGS, Sighting};
 use crate::wire::{Content, Payload, RelayUrl, Token, sanitise};
 
@@ -25,12 +28,16 @@ pub(super) fn run(Args { relay, json }: Args, home: &Home) -> Result<ExitCode> {
     if !json {
         println!("What the relay at {url} sees: time (UTC), who, to whom, bytes, and what it was handed. Ctrl-C ends.");
     }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(&url, home, json))
+}
+
+async fn watch(url: &RelayUrl, home: &Home, json: bool) -> Result<ExitCode> {
     let (mut last, mut waiting) = (0, false);
     loop {
         // Read anew each time: a relay that starts for the first time has just made it.
         let token = home.token("operator");
         let outcome = match token {
-            Ok(token) => follow(&url, &token, &mut last, json, &mut waiting),
+            Ok(token) => follow(url, &token, &mut last, json, &mut waiting).await,
             Err(error) => Err(End::Lost(error.to_string())),
         };
         match outcome {
@@ -43,7 +50,7 @@ pub(super) fn run(Args { relay, json }: Args, home: &Home) -> Result<ExitCode> {
             }
             Err(End::Lost(_)) | Ok(()) => {}
         }
-        std::thread::sleep(Duration::from_millis(500));
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
@@ -56,24 +63,30 @@ enum End {
     Output,
 }
 
-fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiting: &mut bool) -> Result<(), End> {
-    let request = ureq::get(format!("{}{SIGHTINGS}", url.http()))
-        .header("Authorization", format!("Bearer {}", token.expose()))
-        .header("Last-Event-ID", last.to_string());
-    let response = request.call().map_err(|error| match error {
-        ureq::Error::StatusCode(401) => End::Refused,
+async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiting: &mut bool) -> Result<(), End> {
+    let resume = [("last-event-id", last.to_string())];
+    let body = http::get(url, SIGHTINGS, token, &resume).await.map_err(|error| match error {
+        HttpError::Status(StatusCode::UNAUTHORIZED) => End::Refused,
         other => End::Lost(other.to_string()),
     })?;
     *waiting = false;
-    for line in BufReader::new(response.into_body().into_reader()).lines() {
-        let line = line.map_err(|error| End::Lost(error.to_string()))?;
-        let Some(data) = line.strip_prefix("data:").map(str::trim_start) else { continue };
-        match serde_json::from_str::<Sighting>(data) {
-            Ok(sighting) => {
-                *last = sighting.n;
-                show(&sighting, data, json).map_err(|_| End::Output)?;
+    let mut chunks = body.into_data_stream();
+    let mut text = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        text.extend_from_slice(&chunk.map_err(|error| End::Lost(error.to_string()))?);
+        while let Some(end) = text.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = text.drain(..=end).collect();
+            let Some(data) = std::str::from_utf8(&line).ok().and_then(|line| line.strip_prefix("data:")) else {
+                continue;
+            };
+            let data = data.trim();
+            match serde_json::from_str::<Sighting>(data) {
+                Ok(sighting) => {
+                    *last = sighting.n;
+                    show(&sighting, data, json).map_err(|_| End::Output)?;
+                }
+                Err(_) => eprintln!("blindrelay: watching too slowly, {} not shown", sanitise(data)),
             }
-            Err(_) => eprintln!("blindrelay: watching too slowly, {} not shown", sanitise(data)),
         }
     }
     Ok(())

@@ -191,10 +191,13 @@ async fn carry(mut socket: Socket, outgoing: &mut UnboundedReceiver<ClientFrame>
                     Err(end) => Err(end),
                 }
             }
-            _ = ping.tick() => match heard.elapsed() < SILENCE {
-                true => socket.send(Message::Ping(tungstenite::Bytes::new())).await.map_err(End::from),
-                false => Err(End::Lost("it fell silent".to_owned())),
-            },
+            _ = ping.tick() => {
+                if heard.elapsed() < SILENCE {
+                    socket.send(Message::Ping(tungstenite::Bytes::new())).await.map_err(End::from)
+                } else {
+                    Err(End::Lost("it fell silent".to_owned()))
+                }
+            }
         };
         if let Err(end) = step {
             return end;
@@ -205,14 +208,13 @@ async fn carry(mut socket: Socket, outgoing: &mut UnboundedReceiver<ClientFrame>
 /// A frame out of what the socket gave; none for pings and pongs. An error that means this client is not wanted ends the link.
 fn read(message: Option<Result<Message, tungstenite::Error>>) -> Result<Option<RelayFrame>, End> {
     match message {
-        None => Err(End::Lost("it closed".to_owned())),
+        None | Some(Ok(Message::Close(_))) => Err(End::Lost("it closed".to_owned())),
         Some(Err(error)) => Err(error.into()),
         Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
             Ok(RelayFrame::Error { code, detail, .. }) if is_final(code) => Err(End::Refused(detail)),
             Ok(frame) => Ok(Some(frame)),
             Err(_) => Err(End::Lost("it sent something that is not a frame".to_owned())),
         },
-        Some(Ok(Message::Close(_))) => Err(End::Lost("it closed".to_owned())),
         Some(Ok(Message::Binary(_))) => Err(End::Lost("it sent something that is not a frame".to_owned())),
         Some(Ok(_)) => Ok(None),
     }

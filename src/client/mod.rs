@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::clock::Clock;
-use crate::wire::{ClientFrame, RelayUrl, UserId};
+use crate::wire::{RelayUrl, UserId};
 use contacts::{Contact, Mode};
 use link::{Link, LinkEvent};
 use messenger::{Event, Messenger, MessengerError, Step};
@@ -180,7 +180,9 @@ impl Client {
     }
 
     fn take(&mut self, Step { frames, events }: Step) {
-        frames.into_iter().for_each(|frame: ClientFrame| self.link.send(frame));
+        for frame in frames {
+            self.link.send(frame);
+        }
         self.events.extend(events);
     }
 }

@@ -118,7 +118,7 @@ async fn messages(
 
 impl Partner {
     fn admit(&self, headers: &HeaderMap, user: &str) -> Result<UserId, Response> {
-        if !bearer(headers).is_some_and(|token| token.hash() == self.token) {
+        if bearer(headers).is_none_or(|token| token.hash() != self.token) {
             return Err(problem(
                 StatusCode::UNAUTHORIZED,
                 "the partner's token is missing or wrong; it goes into the Authorization header",

@@ -40,7 +40,7 @@ async fn websocket(State(relay): State<Relay>, upgrade: WebSocketUpgrade) -> Res
 
 /// Server-sent events, one sighting each, resumed by `Last-Event-ID`.
 async fn sightings(State(relay): State<Relay>, headers: HeaderMap) -> Response {
-    if !bearer(&headers).is_some_and(|token| token.hash() == relay.0.operator_token) {
+    if bearer(&headers).is_none_or(|token| token.hash() != relay.0.operator_token) {
         return (StatusCode::UNAUTHORIZED, "the operator's token is missing or wrong\n").into_response();
     }
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);

@@ -86,9 +86,8 @@ async fn hello(relay: &Relay, socket: &mut WebSocket) -> Result<(UserId, Answers
         let detail = format!("this relay speaks version {VERSION}; use a client of that version");
         return Err(End::Refused(ErrorCode::WrongVersion, detail));
     }
-    let (id, token) = match parse(&first)? {
-        ClientFrame::Hello { version: _, id, token } => (id, token),
-        _ => return Err(refused(ErrorCode::HelloFirst, "the first frame must be hello")),
+    let ClientFrame::Hello { version: _, id, token } = parse(&first)? else {
+        return Err(refused(ErrorCode::HelloFirst, "the first frame must be hello"));
     };
     let mut answers = mpsc::unbounded_channel();
     let op = Op::Hello { user: id.clone(), token_hash: token.hash(), now: relay.0.clock.now() };
@@ -157,25 +156,29 @@ impl<'a> Connection<'a> {
             ClientFrame::Publish { identity, prekey, one_time } => {
                 let bytes: usize = one_time.iter().map(|key| key.0.len()).sum();
                 if one_time.len() > MAX_ONE_TIME || identity.0.len() + prekey.0.len() + bytes > 64 * 1024 {
-                    return self.refuse(ErrorCode::TooLarge, "too many or too large keys; publish fewer", None, None);
+                    self.refuse(ErrorCode::TooLarge, "too many or too large keys; publish fewer", None, None);
+                    return Ok(());
                 }
                 Op::Publish { user, identity, prekey, one_time }
             }
             ClientFrame::Fetch { user: whom } => {
                 if !rates.allow(&user, Kind::Fetch, limits.fetch, now) {
                     let detail = "keys are asked for too fast; wait a few seconds";
-                    return self.refuse(ErrorCode::TooFast, detail, None, Some(whom));
+                    self.refuse(ErrorCode::TooFast, detail, None, Some(whom));
+                    return Ok(());
                 }
                 Op::Fetch { user: whom }
             }
             ClientFrame::Send { id, to, payload } => {
                 if !fits(&payload) {
                     let detail = "a text is at most 64 KiB, a blob 192 KiB; send it in parts";
-                    return self.refuse(ErrorCode::TooLarge, detail, Some(id), Some(to));
+                    self.refuse(ErrorCode::TooLarge, detail, Some(id), Some(to));
+                    return Ok(());
                 }
                 if !rates.allow(&user, Kind::Send, limits.send, now) {
                     let detail = "messages come too fast; this one is tried again in a moment";
-                    return self.refuse(ErrorCode::TooFast, detail, Some(id), Some(to));
+                    self.refuse(ErrorCode::TooFast, detail, Some(id), Some(to));
+                    return Ok(());
                 }
                 Op::Put { from: user, to, id, at: now, payload, limits: limits.clone() }
             }
@@ -189,16 +192,9 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    fn refuse(
-        &mut self,
-        code: ErrorCode,
-        detail: &str,
-        id: Option<MessageId>,
-        user: Option<UserId>,
-    ) -> Result<(), End> {
+    fn refuse(&mut self, code: ErrorCode, detail: &str, id: Option<MessageId>, user: Option<UserId>) {
         self.in_flight += 1;
         let _own_channel = self.answers.0.send(Answer::Frame(error(code, detail.to_owned(), id, user)));
-        Ok(())
     }
 
     fn reply(&self) -> Reply {

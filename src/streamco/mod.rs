@@ -4,8 +4,11 @@
 //! the platform gives it. (It is *alleged* that such an API was open to a real partner, and *denied* that private messages were
 //! shared with it; see `docs/architecture.md` for the floors and the README for the wording.)
 
-use crate::wire::{Token, UserId};
+use axum::http::StatusCode;
 use serde::Deserialize;
+
+use crate::http::{self, HttpError};
+use crate::wire::{RelayUrl, Token, UserId};
 
 /// One message as StreamCo receives it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -51,25 +54,21 @@ pub enum StreamcoError {
     Answer(String),
 }
 
-/// Reads a user's whole inbox through the Inbox API at `http` (for example `http://127.0.0.1:4747`). The user is not told.
+/// Reads a user's whole inbox through the platform's Inbox API. The user is not told. Must be called inside a tokio runtime.
 ///
 /// # Errors
 /// [`StreamcoError`].
-pub fn inbox(http: &str, token: &Token, user: &UserId) -> Result<Vec<InboxMessage>, StreamcoError> {
+pub async fn inbox(platform: &RelayUrl, token: &Token, user: &UserId) -> Result<Vec<InboxMessage>, StreamcoError> {
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
-        let url = format!("{http}/partner/v1/users/{user}/messages?after={after}");
-        let request = ureq::get(url).header("Authorization", format!("Bearer {}", token.expose()));
-        let mut response = request.call().map_err(|error| match error {
-            ureq::Error::StatusCode(401) => StreamcoError::Refused,
-            ureq::Error::StatusCode(404) => StreamcoError::UnknownUser(user.clone()),
-            ureq::Error::StatusCode(code) => StreamcoError::Answer(format!("status {code}")),
-            _ => StreamcoError::NoPlatform(http.to_owned()),
+        let path = format!("/partner/v1/users/{user}/messages?after={after}");
+        let body = http::get_all(platform, &path, token).await.map_err(|error| match error {
+            HttpError::Status(StatusCode::UNAUTHORIZED) => StreamcoError::Refused,
+            HttpError::Status(StatusCode::NOT_FOUND) => StreamcoError::UnknownUser(user.clone()),
+            HttpError::Status(status) => StreamcoError::Answer(status.to_string()),
+            HttpError::NoAnswer(_) => StreamcoError::NoPlatform(platform.to_string()),
         })?;
-        let limit = 200 * 1024 * 1024;
-        let body = response.body_mut().with_config().limit(limit).read_to_string();
-        let body = body.map_err(|error| StreamcoError::Answer(error.to_string()))?;
-        let page: Page = serde_json::from_str(&body).map_err(|error| StreamcoError::Answer(error.to_string()))?;
+        let page: Page = serde_json::from_slice(&body).map_err(|error| StreamcoError::Answer(error.to_string()))?;
         all.extend(page.messages);
         match page.next {
             Some(next) => after = next,

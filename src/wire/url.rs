@@ -54,10 +54,10 @@ impl RelayUrl {
         format!("{self}{}", super::PATH)
     }
 
-    /// `http://HOST:PORT`, for the operator's and the partner's endpoints.
+    /// `HOST:PORT`, to connect to.
     #[must_use]
-    pub fn http(&self) -> String {
-        format!("http://{}:{}", self.host, self.port)
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 }
 

@@ -52,7 +52,10 @@ pub(super) fn decode(row: &[u8]) -> Result<Session, Malformed> {
     let mut reader = Reader(reader.take(length)?);
     let reader = &mut reader;
     let id = SessionId(reader.array()?);
-    let pending = list(reader, 1, |reader| list(reader, 2048, |reader| reader.u8()))?.pop();
+    let pending = list(reader, 1, |reader| {
+        let length = reader.u16()?;
+        Ok(reader.take(length.into())?.to_vec())
+    })?;
     let dhs = KeyPair::from_secret(&secret(reader)?);
     let (rk, nhks, nhkr) = (RootKey(secret(reader)?), HeaderKey(secret(reader)?), HeaderKey(secret(reader)?));
     let pn = reader.u32()?;
@@ -77,13 +80,19 @@ pub(super) fn decode(row: &[u8]) -> Result<Session, Malformed> {
         pn,
         past: VecDeque::from(past),
     };
-    if ratchet.sending.is_none() { Err(Malformed) } else { Ok(Session { id, pending, ratchet }) }
+    if ratchet.sending.is_none() {
+        Err(Malformed)
+    } else {
+        Ok(Session { id, pending: pending.into_iter().next(), ratchet })
+    }
 }
 
 fn put_list<T>(out: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) {
     let count = u16::try_from(items.len()).expect("every list is bounded by a constant of the protocol");
     out.extend_from_slice(&count.to_be_bytes());
-    items.iter().for_each(|item| put(out, item));
+    for item in items {
+        put(out, item);
+    }
 }
 
 fn list<T>(

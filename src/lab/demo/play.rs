@@ -74,7 +74,7 @@ pub(super) async fn play(lines: &[Line], mode: Mode, relay_bin: &Path) -> Result
     for client in [&mut alice, &mut bob] {
         wait(client, "a connection", |event| *event == Event::Online).await?;
     }
-    let needles = sweep::Needles::new(lines, &scene)?;
+    let needles = sweep::Needles::new(lines, &scene);
     let before = needles.baseline(&scene).await?;
 
     let mut read = Vec::new();
@@ -140,8 +140,7 @@ impl Scene {
         bob: &mut Client,
     ) -> Result<Played> {
         let stored = stored(&self.home)?;
-        let (http, token, user) = (self.url.http(), self.home.token("streamco")?, self.bob.clone());
-        let inbox = tokio::task::spawn_blocking(move || streamco::inbox(&http, &token, &user)).await??;
+        let inbox = streamco::inbox(&self.url, &self.home.token("streamco")?, &self.bob).await?;
         let metadata = stored.iter().map(|row| (row.from == self.alice.as_str(), row.at, row.size)).collect();
         // Receipts travel too; in open mode the relay sees which messages are texts, in sealed mode it counts alike.
         let mut texts = Vec::new();
@@ -233,14 +232,15 @@ async fn arrive(sender: &mut Client, receiver: &mut Client) -> Result<String> {
         let (mut read, mut delivered) = (None, false);
         loop {
             tokio::select! {
-                event = receiver.next() => match event?.context("the relay refused")? {
-                    Event::Message { message, .. } => read = Some(message.text),
-                    _ => {}
-                },
-                event = sender.next() => match event?.context("the relay refused")? {
-                    Event::State { state: StoredState::Delivered, .. } => delivered = true,
-                    _ => {}
-                },
+                event = receiver.next() => {
+                    if let Event::Message { message, .. } = event?.context("the relay refused")? {
+                        read = Some(message.text);
+                    }
+                }
+                event = sender.next() => {
+                    let event = event?.context("the relay refused")?;
+                    delivered |= matches!(event, Event::State { state: StoredState::Delivered, .. });
+                }
             }
             if delivered && let Some(read) = read {
                 return Ok::<_, anyhow::Error>(read);

@@ -75,7 +75,7 @@ pub(super) struct Needles {
 }
 
 impl Needles {
-    pub(super) fn new(lines: &[Line], scene: &Scene) -> Result<Self> {
+    pub(super) fn new(lines: &[Line], scene: &Scene) -> Self {
         let (mut owners, mut bytes) = (Vec::new(), Vec::new());
         for (number, line) in (1..).zip(lines) {
             owners.push((number, format!("tag of line {number}")));
@@ -86,7 +86,7 @@ impl Needles {
             }
         }
         let names = [&scene.alice, &scene.bob].map(|name| name.as_str().as_bytes().to_vec()).to_vec();
-        Ok(Self { owners, bytes, names })
+        Self { owners, bytes, names }
     }
 
     /// Needles that are there before anything was sent.

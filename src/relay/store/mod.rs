@@ -203,7 +203,9 @@ impl Writer {
     fn commit(&mut self, ops: &[Op], replies: Vec<Reply>) {
         match self.transaction(ops) {
             Ok(outcomes) => {
-                replies.into_iter().zip(outcomes).for_each(|(reply, outcome)| self.give_out(reply, outcome))
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    self.give_out(reply, outcome);
+                }
             }
             Err(error) if ops.len() == 1 => {
                 tracing::error!(%error, "the database refused");
