@@ -10,7 +10,7 @@ use super::params::{PAD_MAX, PAD_MIN};
 /// alone. None beyond 128 KiB.
 #[must_use]
 pub fn padded_len(length: usize) -> Option<usize> {
-    let bucket = (length + 1).next_power_of_two().max(PAD_MIN);
+    let bucket = length.checked_add(1)?.checked_next_power_of_two()?.max(PAD_MIN);
     (bucket <= PAD_MAX).then_some(bucket)
 }
 
