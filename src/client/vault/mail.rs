@@ -10,6 +10,22 @@ use crate::wire::{MessageId, Payload, UserId};
 /// The most messages in quarantine; the oldest go first.
 const MAX_QUARANTINE: i64 = 100;
 
+// What happens with every message looks at a few rows, however long the history is.
+const ADVANCE: &str =
+    "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter";
+const DELIVERED: &str = "UPDATE messages SET state = 'delivered' WHERE peer = ?1 AND outgoing = 1 AND counter = ?2
+    AND state IN ('saved', 'accepted') RETURNING peer, counter";
+const MARK_READ: &str =
+    "UPDATE messages SET state = 'read' WHERE state = 'unread' AND n <= ?1 AND (?2 IS NULL OR peer = ?2)";
+
+/// The state stands in the text, not in a parameter: only then does SQLite see that its index holds just the open ends.
+fn select(state: Option<StoredState>) -> String {
+    let state = state.map_or_else(String::new, |state| format!("AND state = '{}'", state.name()));
+    format!(
+        "SELECT * FROM (SELECT * FROM messages WHERE (?1 IS NULL OR peer = ?1) {state} ORDER BY n DESC LIMIT ?2) ORDER BY n"
+    )
+}
+
 /// Where a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoredState {
@@ -112,10 +128,8 @@ impl Rows<'_> {
         state: Option<StoredState>,
         limit: u32,
     ) -> Result<Vec<StoredMessage>> {
-        let sql = "SELECT * FROM (SELECT * FROM messages WHERE (?1 IS NULL OR peer = ?1)
-                   AND (?2 IS NULL OR state = ?2) ORDER BY n DESC LIMIT ?3) ORDER BY n";
-        let mut query = self.db.prepare_cached(sql)?;
-        let mut found = query.query(params![peer.map(UserId::as_str), state.map(StoredState::name), limit])?;
+        let mut query = self.db.prepare_cached(&select(state))?;
+        let mut found = query.query(params![peer.map(UserId::as_str), limit])?;
         let mut all = Vec::new();
         while let Some(row) = found.next()? {
             let body = self.reveal("text", &row.get::<_, Vec<u8>>(8)?)?;
@@ -139,8 +153,7 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn advance(&self, id: &MessageId, from: StoredState, to: StoredState) -> Result<Option<(UserId, u64)>> {
-        let sql = "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter";
-        self.returning(sql, params![id.0, from.name(), to.name()])
+        self.returning(ADVANCE, params![id.0, from.name(), to.name()])
     }
 
     /// A receipt arrived for my text to `peer` with this counter. None if there is no such text waiting for one.
@@ -148,9 +161,7 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn delivered(&self, peer: &UserId, counter: u64) -> Result<Option<(UserId, u64)>> {
-        let sql = "UPDATE messages SET state = 'delivered' WHERE peer = ?1 AND outgoing AND counter = ?2
-                   AND state IN ('saved', 'accepted') RETURNING peer, counter";
-        self.returning(sql, params![peer.as_str(), signed(counter)])
+        self.returning(DELIVERED, params![peer.as_str(), signed(counter)])
     }
 
     /// Marks texts as shown, up to number `n`, of one peer or of all.
@@ -158,8 +169,7 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn mark_read(&self, n: i64, peer: Option<&UserId>) -> Result<()> {
-        let sql = "UPDATE messages SET state = 'read' WHERE state = 'unread' AND n <= ?1 AND (?2 IS NULL OR peer = ?2)";
-        self.db.prepare_cached(sql)?.execute(params![n, peer.map(UserId::as_str)])?;
+        self.db.prepare_cached(MARK_READ)?.execute(params![n, peer.map(UserId::as_str)])?;
         Ok(())
     }
 
@@ -301,5 +311,28 @@ impl StoredState {
     fn from_name(name: &str) -> Result<Self> {
         let all = [Self::Held, Self::Saved, Self::Accepted, Self::Delivered, Self::Unread, Self::Read];
         all.into_iter().find(|state| state.name() == name).ok_or(VaultError::Row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_history_does_not_make_a_message_slower() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch(super::super::rows::SCHEMA).unwrap();
+        let reads_all = |sql: &str| {
+            let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let count = plan.parameter_count();
+            let steps =
+                plan.query_map(rusqlite::params_from_iter(vec![1; count]), |row| row.get::<_, String>(3)).unwrap();
+            steps.map(std::result::Result::unwrap).any(|step| step.starts_with("SCAN messages"))
+        };
+        let [held, unread] = [StoredState::Held, StoredState::Unread].map(|state| select(Some(state)));
+        for sql in [ADVANCE, DELIVERED, MARK_READ, &held, &unread] {
+            assert!(!reads_all(sql), "{sql}");
+        }
+        assert!(reads_all("SELECT * FROM messages WHERE ?1 IS NULL OR state = ?1"));
     }
 }

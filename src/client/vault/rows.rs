@@ -28,7 +28,8 @@ CREATE TABLE messages (
   n INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT NOT NULL, outgoing INTEGER NOT NULL, sealed INTEGER NOT NULL,
   id BLOB NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX messages_by_peer ON messages (peer, outgoing, counter);
-CREATE INDEX messages_open_ends ON messages (state) WHERE state IN ('held', 'unread');
+CREATE INDEX messages_by_id ON messages (id);
+CREATE INDEX messages_open_ends ON messages (state) WHERE state = 'held' OR state = 'unread';
 CREATE TABLE outbox (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, peer TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE quarantine (n INTEGER PRIMARY KEY, peer TEXT NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL,
   why TEXT NOT NULL, payload BLOB NOT NULL);
