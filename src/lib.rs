@@ -20,4 +20,6 @@ pub mod protocol;
 pub mod relay;
 #[cfg(feature = "relay")]
 pub mod streamco;
+#[cfg(feature = "relay")]
+pub mod web;
 pub mod wire;
