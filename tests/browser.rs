@@ -1,0 +1,10 @@
+//! The pages, in a real browser: headless Chromium, driven over its DevTools protocol by the small client in `browser/cdp.rs`.
+//!
+//! Where no Chromium is installed the tests say so and pass over; with `CI` set they fail instead.
+
+#![allow(missing_docs)]
+
+#[path = "browser/cdp.rs"]
+mod cdp;
+#[path = "browser/look.rs"]
+mod look;
