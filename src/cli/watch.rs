@@ -92,7 +92,7 @@ async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiti
     Ok(())
 }
 
-fn show(Sighting { n: _, at, from, to, size, payload }: &Sighting, data: &str, json: bool) -> io::Result<()> {
+fn show(Sighting { n: _, id: _, at, from, to, size, payload }: &Sighting, data: &str, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
         return writeln!(out, "{data}").and_then(|()| out.flush());

@@ -106,14 +106,23 @@ async fn messages(
     let Ok(Query(PageOf { after, limit })) = query else {
         return problem(StatusCode::BAD_REQUEST, "after and limit are whole numbers");
     };
-    match partner.archive.messages(&user, after, limit.clamp(1, PAGE)).await {
-        Ok(Some(messages)) => {
-            let next = messages.last().map(|message| message.seq);
-            let messages: Vec<InboxMessage> = messages.into_iter().filter_map(inbox_message).collect();
-            Json(InboxPage { messages, next }).into_response()
-        }
+    match inbox(&partner.archive, &user, after, limit).await {
+        Ok(Some(page)) => Json(page).into_response(),
         other => missing(other.err()),
     }
+}
+
+/// What the Inbox API says of a user's messages after number `after`: at most `limit`, and at most 200. None if nobody of that
+/// name has registered.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn inbox(archive: &Archive, user: &UserId, after: u64, limit: u32) -> Result<Option<InboxPage>, StoreError> {
+    let messages = archive.messages(user, after, limit.clamp(1, PAGE)).await?;
+    Ok(messages.map(|messages| {
+        let next = messages.last().map(|message| message.seq);
+        InboxPage { messages: messages.into_iter().filter_map(inbox_message).collect(), next }
+    }))
 }
 
 impl Partner {

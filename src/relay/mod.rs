@@ -16,6 +16,7 @@ mod routes;
 mod sighting;
 mod socket;
 mod store;
+mod tally;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use routes::SIGHTINGS;
 pub(crate) use routes::bearer;
 pub use sighting::{Sighting, Sightings};
 pub use store::{Store, StoreError};
+pub use tally::{Mode, Pair, Tally};
 
 use crate::clock::Clock;
 use limits::Rates;
@@ -98,6 +100,12 @@ impl Relay {
     #[must_use]
     pub fn archive(&self) -> Archive {
         Archive::new(self.0.store.clone())
+    }
+
+    /// What the relay saw, for its own views.
+    #[must_use]
+    pub fn sightings(&self) -> &Sightings {
+        &self.0.sightings
     }
 
     /// How many clients are connected.

@@ -1,4 +1,10 @@
 //! A sighting: what the relay saw of one message. This is all that the relay's own views are made of.
+//!
+//! ```text
+//! envelope ──► record ──┬─► the tally            sums, since the start
+//!        (one lock)     ├─► the latest 256       for a viewer that comes late or back
+//!                       └─► the feed             for those who watch now
+//! ```
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::wire::{Envelope, Payload, UserId};
+use super::Tally;
+use crate::wire::{Envelope, MessageId, Payload, UserId};
 
 /// How many sightings are kept for a viewer that comes late or back.
 const KEPT: usize = 256;
@@ -16,6 +23,8 @@ const KEPT: usize = 256;
 pub struct Sighting {
     /// The relay's number of the message; rises.
     pub n: u64,
+    /// The sender's own random id.
+    pub id: MessageId,
     /// The relay's clock, in milliseconds since 1970.
     pub at: u64,
     /// Who sent it.
@@ -31,8 +40,14 @@ pub struct Sighting {
 /// The latest sightings, and a feed of new ones. Memory is bounded however long it runs.
 #[derive(Debug)]
 pub struct Sightings {
-    kept: Mutex<VecDeque<Sighting>>,
+    kept: Mutex<Kept>,
     feed: broadcast::Sender<Sighting>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    latest: VecDeque<Sighting>,
+    tally: Tally,
 }
 
 impl Default for Sightings {
@@ -43,9 +58,10 @@ impl Default for Sightings {
 
 impl Sightings {
     pub(super) fn record(&self, envelope: &Envelope) {
-        let Envelope { seq, id: _, from, to, at, payload } = envelope;
+        let Envelope { seq, id, from, to, at, payload } = envelope;
         let sighting = Sighting {
             n: *seq,
+            id: *id,
             at: *at,
             from: from.clone(),
             to: to.clone(),
@@ -53,10 +69,11 @@ impl Sightings {
             payload: payload.clone(),
         };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() == KEPT {
-            kept.pop_front();
+        kept.tally.count(&sighting);
+        if kept.latest.len() == KEPT {
+            kept.latest.pop_front();
         }
-        kept.push_back(sighting.clone());
+        kept.latest.push_back(sighting.clone());
         // Under the same lock, so that a new viewer misses nothing between what is kept and what follows.
         let _nobody_watches = self.feed.send(sighting);
     }
@@ -64,6 +81,18 @@ impl Sightings {
     /// What was seen after number `n`, as far as it is kept, and the feed of what follows.
     pub fn since(&self, n: u64) -> (Vec<Sighting>, broadcast::Receiver<Sighting>) {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        (kept.iter().filter(|sighting| sighting.n > n).cloned().collect(), self.feed.subscribe())
+        (kept.since(n), self.feed.subscribe())
+    }
+
+    /// The same, and what everything up to there adds up to.
+    pub fn summary(&self, n: u64) -> (Tally, Vec<Sighting>, broadcast::Receiver<Sighting>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.tally.clone(), kept.since(n), self.feed.subscribe())
+    }
+}
+
+impl Kept {
+    fn since(&self, n: u64) -> Vec<Sighting> {
+        self.latest.iter().filter(|sighting| sighting.n > n).cloned().collect()
     }
 }
