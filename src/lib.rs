@@ -7,6 +7,8 @@ pub mod client;
 pub mod clock;
 #[cfg(feature = "ends")]
 pub mod crypto;
+#[cfg(feature = "relay")]
+pub mod eye;
 pub mod home;
 #[cfg(feature = "relay")]
 pub mod http;

@@ -6,5 +6,13 @@
 
 #[path = "browser/cdp.rs"]
 mod cdp;
+#[path = "browser/eye.rs"]
+mod eye;
+#[path = "browser/hostile.rs"]
+mod hostile;
+#[path = "browser/load.rs"]
+mod load;
 #[path = "browser/look.rs"]
 mod look;
+#[path = "browser/relay.rs"]
+mod relay;

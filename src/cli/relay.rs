@@ -7,14 +7,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::home::Home;
-use crate::partner;
 use crate::relay::{Limits, Relay, Store};
+use crate::web::{Guard, NotLoopback};
 use crate::wire::DEFAULT_PORT;
+use crate::{eye, partner};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,21 +26,23 @@ pub(super) struct Args {
     /// Keep sealed messages for ever: the adversary that keeps everything
     #[arg(long)]
     hoard: bool,
+    /// Show what passes on a page of this machine; its address comes on the second line of output
+    #[arg(long, value_name = "ADDR")]
+    eye: Option<SocketAddr>,
     /// End this long after the last client has left
     #[arg(long, value_name = "SECONDS")]
     idle_exit: Option<u64>,
 }
 
-pub(super) fn run(Args { listen, hoard, idle_exit }: Args, home: &Home) -> Result<ExitCode> {
+pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> Result<ExitCode> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = match TcpListener::bind(listen).await {
-            Ok(listener) => listener,
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                bail!("{listen} is taken, perhaps by another relay; stop that one, or choose another with --listen 127.0.0.1:0")
-            }
-            Err(error) => return Err(error).with_context(|| format!("cannot listen on {listen}; choose another address with --listen")),
+        let listener = bind(listen, "--listen").await?;
+        let page = match eye {
+            Some(far) if !far.ip().is_loopback() => bail!("--eye: {}", NotLoopback(far)),
+            Some(near) => Some(bind(near, "--eye").await?),
+            None => None,
         };
         let dir = home.make_relay_dir()?;
         let lock = File::create(dir.join("relay.lock"))?;
@@ -55,6 +59,10 @@ pub(super) fn run(Args { listen, hoard, idle_exit }: Args, home: &Home) -> Resul
         let mut out = std::io::stdout();
         // Whoever started it may have closed the pipe; the relay serves all the same.
         let _best_effort = writeln!(out, "blindrelay relay: listening on ws://{address}").and_then(|()| out.flush());
+        if let Some(page) = page {
+            let url = open_eye(&relay, page)?;
+            let _best_effort = writeln!(out, "blindrelay relay: its eye is at {url}").and_then(|()| out.flush());
+        }
         tracing::info!(%address, hoard, "listening");
         let idle = idle(relay.clone(), idle_exit.map(Duration::from_secs));
         let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -70,6 +78,30 @@ pub(super) fn run(Args { listen, hoard, idle_exit }: Args, home: &Home) -> Resul
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!(
+                "{address} is taken, perhaps by another relay; stop that one, or choose another with {option} 127.0.0.1:0"
+            )
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot listen on {address}; choose another address with {option}"))
+        }
+    }
+}
+
+/// Serves the eye beside the relay until the process ends, and tells its address.
+fn open_eye(relay: &Relay, listener: TcpListener) -> Result<String> {
+    let guard = Guard::new(listener.local_addr()?, &mut rand::rng())?;
+    let page = guard.protect(eye::router(relay));
+    // Without delay: a sighting is one small packet.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    tokio::spawn(async move { axum::serve(listener, page).await });
+    Ok(guard.url())
 }
 
 /// Resolves when nobody has been connected for the given time; never without one.

@@ -92,7 +92,9 @@ impl Sightings {
 }
 
 impl Kept {
+    /// A number that is yet to come is of another relay's past: then everything is new.
     fn since(&self, n: u64) -> Vec<Sighting> {
+        let n = if n > self.tally.last { 0 } else { n };
         self.latest.iter().filter(|sighting| sighting.n > n).cloned().collect()
     }
 }
