@@ -2,7 +2,7 @@
 //!
 //! Where no Chromium is installed the tests say so and pass over; with `CI` set they fail instead.
 
-#![allow(missing_docs)]
+#![allow(clippy::unwrap_used)]
 
 #[path = "browser/cdp.rs"]
 mod cdp;

@@ -61,8 +61,8 @@ impl From<&Sighting> for Row {
         let Sighting { n, id, at, from, to, size, payload } = sighting;
         let seen = match payload {
             Payload::Open(Content::Text { sent_at, counter, text }) => {
-                let shown = &text[..text.floor_char_boundary(SHOWN)];
-                Seen::Text { sent_at: *sent_at, counter: *counter, text: sanitise(shown) }
+                let end = (0..=SHOWN.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+                Seen::Text { sent_at: *sent_at, counter: *counter, text: sanitise(&text[..end]) }
             }
             Payload::Open(Content::Receipt { sent_at, of }) => Seen::Receipt { sent_at: *sent_at, of: *of },
             Payload::Sealed(blob) => {

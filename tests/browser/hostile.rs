@@ -119,6 +119,13 @@ async fn sixty_hostile_messages_stay_text() {
         assert!(url.starts_with(&format!("{origin}/inbox?user=alice&after=")), "asked for {url}");
     }
 
+    // And were one of them ever parsed, the policy would stop its code.
+    page.evaluate("addEventListener('securitypolicyviolation', () => { window.stopped = true; }); 0").await;
+    page.evaluate("document.querySelector('footer').innerHTML = '<b onclick=alert(1)>x</b>'").await;
+    page.click("footer b").await;
+    page.until("window.stopped").await;
+    assert!(page.troubles().iter().all(|trouble| trouble.contains("Content Security Policy")), "{:?}", page.troubles());
+
     // The control: a page that parses what people write makes dozens of elements of it and runs their code.
     let naive = browser.page().await;
     naive.navigate("data:text/html,<p id=out></p>").await;
@@ -132,6 +139,42 @@ async fn sixty_hostile_messages_stay_text() {
     naive.evaluate("out.innerHTML = '<img src=x onerror=alert(1)>'").await;
     naive.evaluate("new Promise((yes) => setTimeout(yes))").await;
     assert!(!naive.troubles().is_empty(), "their code runs");
+}
+
+#[tokio::test]
+async fn pages_cannot_make_what_runs_or_leads_away() {
+    let Some(browser) = Browser::open().await else { return };
+    let (_home, relay) = Relay::fresh();
+    let page = watch(&browser, &relay).await;
+    let attempt = |make: &str| {
+        format!(
+            "import('/dom.js').then(({{ el, svg }}) => {{ try {{ {make}; return 'made'; }} catch {{ return 'refused'; }} }})"
+        )
+    };
+    for good in [
+        "el('p', { class: 'open', 'aria-label': 'x', dir: 'auto' }, '<b>')",
+        "el('a', { href: '#rows' })",
+        "el('img', { src: '/icon.svg' })",
+        "svg('path', { d: 'M0 0', 'stroke-width': 2 })",
+    ] {
+        assert_eq!(page.evaluate(&attempt(good)).await, "made", "{good}");
+    }
+    for bad in [
+        "el('script', {}, 'alert(1)')",
+        "el('iframe', { src: '/' })",
+        "el('style', {}, '*{}')",
+        "svg('foreignObject')",
+        "svg('use', { href: '#x' })",
+        "el('p', { onclick: 'alert(1)' })",
+        "el('p', { style: 'color:red' })",
+        "el('iframe', { srcdoc: 'x' })",
+        "el('a', { href: 'javascript:alert(1)' })",
+        "el('a', { href: '//evil.example' })",
+        "el('img', { src: 'https://evil.example/x' })",
+        "el('p', { 'ONCLICK': 'alert(1)' })",
+    ] {
+        assert_eq!(page.evaluate(&attempt(bad)).await, "refused", "{bad}");
+    }
 }
 
 #[tokio::test]

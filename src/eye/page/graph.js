@@ -33,6 +33,7 @@ export function drawGraph(tally) {
   const places = placesOf(width, height, text);
   const count = new Map(drawn.map(({ name, messages }) => [name, messages]));
 
+  const thin = Math.min(1, 8 / among.length);
   picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
   curves.clear();
   const lines = [], grounds = [], labels = [];
@@ -41,7 +42,7 @@ export function drawGraph(tally) {
       if (pair[mode] === 0) continue;
       const curve = curveOf(places.get(pair.a), places.get(pair.b), pair, mode, { x: width / 2, y: height / 2 });
       curves.set(`${pair.a} ${pair.b} ${mode}`, curve);
-      lines.push(svg("path", { class: `edge ${mode}`, d: curve.d, "stroke-width": wide(pair[mode]) }));
+      lines.push(svg("path", { class: `edge ${mode}`, d: curve.d, "stroke-width": Math.max(2, thin * wide(pair[mode])) }));
       if (order.length <= 6) {
         // In a crowd lines through the middle meet there: their numbers stand apart from it.
         const across = order.length > 3 && 2 * Math.abs(order.indexOf(pair.a) - order.indexOf(pair.b)) === order.length;
@@ -54,7 +55,7 @@ export function drawGraph(tally) {
   }
   const nodes = order.flatMap((name) => {
     const { x, y, label } = places.get(name);
-    return [svg("circle", { class: "node", cx: x, cy: y, r: 8 + Math.min(12, 2 * Math.log2(1 + count.get(name))) }),
+    return [svg("circle", { class: "node", cx: x, cy: y, r: 8 + Math.min(12, 2 * Math.log2(1 + count.get(name))) * (order.length > 6 ? 0.4 : 1) }),
       svg("text", { class: "name", ...label }, short(name), svg("title", {}, name))];
   });
   show(picture, svg("g", {}, ...lines, ...grounds), paths, svg("g", {}, ...nodes, ...labels));
@@ -112,7 +113,8 @@ function curveOf(a, b, pair, mode, middle) {
   const out = (half.x - middle.x) * normal.x + (half.y - middle.y) * normal.y;
   const across = Math.abs(out) < 1, side = out < 0 ? -1 : 1;
   const both = pair.open > 0 && pair.sealed > 0;
-  const bow = both ? (mode === "open" ? 0.5 : across ? -0.5 : 0) * side * Math.min(far, 1.2 * middle.y) : 0;
+  const bend = order.length > 6 ? 0.2 : 0.5;
+  const bow = both ? (mode === "open" ? bend : across ? -bend : 0) * side * Math.min(far, 1.2 * middle.y) : 0;
   const c = self
     ? { x: a.x + 60, y: a.y - (mode === "open" ? 90 : 60) }
     : { x: half.x + normal.x * bow, y: half.y + normal.y * bow };

@@ -35,7 +35,7 @@ export function drawKnows(tally, rows) {
     ? el("li", { class: "open" }, el("b", {}, "□ Nothing."), ` ${open.messages === 1 ? "The one message is" : `All ${s(open.messages, "message")} are`} open.`)
     : [
       el("li", { class: "sealed" }, el("b", {}, `■ What ${s(sealed.messages, "sealed message")} say${sealed.messages === 1 ? "s" : ""}.`)),
-      item("How long they are:", `${s(sealed.messages, "message")}, ${s(sealed.sizes.size, "size")}. “Yes” and a paragraph weigh the same.`),
+      item("How long they are:", `${s(sealed.messages, "message")}, only ${s(sealed.sizes.size, "size")}. “Yes” and a paragraph weigh the same.`),
       item("Whether two say the same:", blobs.length < 2 ? "no two blobs are ever alike." : `of the last ${blobs.length} blobs ${different === blobs.length ? "no two are alike" : `${different} differ`}.`),
       item("Which are receipts:", "they are sealed too, to the same size."),
       item("Any key:", "they are made at the ends and stay there. I pass on public halves only."),

@@ -54,11 +54,12 @@ export function drawSizes(tally) {
     sealed.sizes.size > 1 && el("span", { class: "quiet" }, " The larger ones are long, or carry a first handshake."));
 }
 
-const many = ({ messages }, word) => `${messages} ${word}`;
-const lengths = ({ sizes }) => (sizes.size === 1 ? "of one size" : `of ${sizes.size} different sizes`);
+const number = (count) => count.toLocaleString("en-GB");
+const many = ({ messages }, word) => `${number(messages)} ${word}`;
+const lengths = ({ sizes }) => (sizes.size === 1 ? "of one size" : `of ${number(sizes.size)} different sizes`);
 
 function common({ sizes }) {
   const most = [...sizes].sort(([, p], [, q]) => q - p);
-  const shown = most.slice(0, 3).map(([size, count]) => `${count} × ${size.toLocaleString("en-GB")} B`).join(", ");
+  const shown = most.slice(0, 3).map(([size, count]) => `${number(count)} × ${number(size)} B`).join(", ");
   return most.length > 3 ? `${shown}, …` : shown;
 }
