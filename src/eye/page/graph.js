@@ -46,7 +46,7 @@ export function drawGraph(tally) {
       if (order.length <= 6) {
         // In a crowd lines through the middle meet there: their numbers stand apart from it.
         const across = order.length > 3 && 2 * Math.abs(order.indexOf(pair.a) - order.indexOf(pair.b)) === order.length;
-        const [x, y] = curve.at(across ? 0.36 : pair.open === 0 || pair.sealed === 0 ? 0.5 : mode === "open" ? 0.6 : 0.42);
+        const [x, y] = curve.at(across ? 0.36 : pair.open === 0 || pair.sealed === 0 ? 0.5 : mode === "open" ? 0.66 : 0.42);
         const label = `${mode === "open" ? "□" : "■"} ${pair[mode]}`, wide = 0.66 * text * label.length;
         grounds.push(svg("rect", { class: "ground", x: x - wide / 2, y: y - 0.6 * text, width: wide, height: 1.2 * text }));
         labels.push(svg("text", { class: mode, x, y, "text-anchor": "middle", "dominant-baseline": "central" }, label));
