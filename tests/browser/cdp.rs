@@ -58,6 +58,9 @@ impl Chromium {
                 .args(["--disable-backgrounding-occluded-windows", "--disable-background-timer-throttling"])
                 .args(["--remote-debugging-port=0", "about:blank"])
                 .arg(format!("--user-data-dir={}", profile.path().display()))
+                // Nothing of it stays in the tester's own home.
+                .env("HOME", profile.path())
+                .env_remove("XDG_CONFIG_HOME")
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(Stdio::piped())
