@@ -64,6 +64,8 @@ impl PreKeyStore {
     /// Makes a new signed prekey if the newest is a week old (or from the future, or missing), and drops those
     /// that are 60 days old. True if a new one was made.
     pub fn rotate(&mut self, now: u64, rng: &mut impl CryptoRng) -> bool {
+        // Before the old ones go: an id is never used twice, not even after a long absence.
+        let id = self.signed.last().map_or(1, |key| key.id.wrapping_add(1));
         self.signed.retain(|key| now < key.created.saturating_add(PREKEY_DELETE));
         let fresh = |key: &SignedPreKey| {
             now < key.created.saturating_add(PREKEY_ROTATE) && key.created < now.saturating_add(PREKEY_FUTURE)
@@ -71,7 +73,6 @@ impl PreKeyStore {
         if self.signed.last().is_some_and(fresh) {
             return false;
         }
-        let id = self.signed.last().map_or(1, |key| key.id.wrapping_add(1));
         let key =
             SignedPreKey { id, created: now, pair: KeyPair::generate(rng), kem: kem::DecapsulationKey::generate(rng) };
         self.signed.push(key);
