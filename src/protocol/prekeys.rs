@@ -117,7 +117,7 @@ impl PreKeyStore {
 }
 
 impl SignedPreKey {
-    /// The statement to publish: 1,299 bytes and the id.
+    /// The statement to publish: 1,295 bytes and the id.
     #[must_use]
     pub fn statement(&self, me: &IdentityKeyPair) -> Vec<u8> {
         let mut out = Vec::with_capacity(1340);
