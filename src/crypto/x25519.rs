@@ -22,6 +22,17 @@ pub struct KeyPair {
     public: PublicKey,
 }
 
+impl PublicKey {
+    /// Refuses a key of small order before anything is done with it. Private keys are multiples of 8, so such a key gives
+    /// zero with every one of them: trying any one tells.
+    ///
+    /// # Errors
+    /// [`CryptoError::NonContributory`].
+    pub fn check(&self) -> Result<(), CryptoError> {
+        KeyPair::from_secret(&Secret::new([1; 32])).diffie_hellman(self).map(drop)
+    }
+}
+
 impl KeyPair {
     /// A fresh key pair.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {

@@ -223,6 +223,9 @@ impl PreKeyBundle {
         let kem = kem::EncapsulationKey::from_bytes(prekey.kem).map_err(|_| BundleRefused::Forged)?;
         let one_time = self.one_time.map(|key| read_one_time(&key.0)).transpose();
         let one_time = one_time.map_err(|Malformed| BundleRefused::Forged)?;
+        for key in [identity.x25519(), &prekey.key].into_iter().chain(one_time.as_ref().map(|(_, key)| key)) {
+            key.check().map_err(|_| BundleRefused::Forged)?;
+        }
         Ok(VerifiedBundle { identity, prekey_id: prekey.key_id, prekey: prekey.key, kem, one_time })
     }
 }
