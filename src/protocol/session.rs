@@ -183,13 +183,13 @@ impl Sessions {
         }
         let (agreement, prekey) = pqxdh::respond(me, prekeys, &handshake)?;
         let id = SessionId(agreement.session_ad);
-        if remembered(&id) {
-            return Err(DecryptError::Replayed);
-        }
         let mut ratchet = Ratchet::respond(agreement, prekey);
         let text = ratchet.decrypt(&id.0, blob, now, rng)?;
 
-        // It authenticated. A wrong identity is reported only now, so that garbage cannot raise the alarm.
+        // It authenticated. A replay or a wrong identity is reported only now, so that garbage cannot raise an alarm.
+        if remembered(&id) || self.list.iter().any(|session| session.id == id) {
+            return Err(DecryptError::Replayed);
+        }
         if pinned.is_some_and(|pinned| *pinned != handshake.identity) {
             return Err(DecryptError::IdentityChanged(Box::new(handshake.identity)));
         }
