@@ -182,7 +182,7 @@ impl Ratchet {
         }
         for chain in &mut self.past {
             if let Some(header) = chain.hk.open(session_ad, blob) {
-                return open_skipped(&mut chain.skipped, header.n, session_ad, blob);
+                return open_skipped(&mut chain.skipped, header.n, session_ad, blob, now);
             }
         }
         Err(RatchetError::NotMine)
@@ -226,11 +226,11 @@ impl Ratchet {
     }
 
     /// Bounds what is kept of missing messages: 30 days, and 2,000 keys of which the oldest go first.
-    fn forget_old(&mut self, now: u64) {
+    pub(crate) fn forget_old(&mut self, now: u64) {
         let mut room = MAX_SKIP_SESSION;
         let current = self.receiving.as_mut().map(|chain| &mut chain.skipped);
         for skipped in current.into_iter().chain(self.past.iter_mut().map(|chain| &mut chain.skipped)) {
-            skipped.retain(|key| now < key.at.saturating_add(SKIPPED_DELETE));
+            skipped.retain(|key| key.is_fresh(now));
             skipped.drain(..skipped.len().saturating_sub(room));
             room -= skipped.len();
         }
@@ -247,7 +247,7 @@ impl ReceivingChain {
         now: u64,
     ) -> Result<Vec<u8>, RatchetError> {
         if header.n < self.n {
-            return open_skipped(&mut self.skipped, header.n, session_ad, blob);
+            return open_skipped(&mut self.skipped, header.n, session_ad, blob, now);
         }
         if header.n - self.n > MAX_SKIP {
             return Err(RatchetError::TooFarAhead);
@@ -268,6 +268,12 @@ impl ReceivingChain {
             self.skipped.extend(self.ck.skip(self.n, pn, now).1);
         }
         PastChain { hk: self.hk, skipped: self.skipped }
+    }
+}
+
+impl SkippedKey {
+    fn is_fresh(&self, now: u64) -> bool {
+        now < self.at.saturating_add(SKIPPED_DELETE)
     }
 }
 
@@ -308,8 +314,9 @@ fn open_skipped(
     n: u32,
     session_ad: &[u8; 32],
     blob: &Blob,
+    now: u64,
 ) -> Result<Vec<u8>, RatchetError> {
-    let place = skipped.iter().position(|key| key.n == n).ok_or(RatchetError::UsedCounter)?;
+    let place = skipped.iter().position(|key| key.n == n && key.is_fresh(now)).ok_or(RatchetError::UsedCounter)?;
     let SkippedKey { n, mk, at } = skipped.remove(place);
     mk.open(session_ad, blob).map_err(|mk| {
         skipped.insert(place, SkippedKey { n, mk, at });

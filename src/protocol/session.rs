@@ -120,6 +120,12 @@ impl Sessions {
         self.list.first().is_some_and(|session| session.pending.is_none())
     }
 
+    /// Deletes the keys of messages that have been missing for 30 days. A client does so at each start; while it runs,
+    /// arriving messages do.
+    pub fn forget_old(&mut self, now: u64) {
+        self.list.iter_mut().for_each(|session| session.ratchet.forget_old(now));
+    }
+
     /// Starts a session from a verified bundle; from now on it sends.
     ///
     /// # Errors

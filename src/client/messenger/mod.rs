@@ -83,16 +83,22 @@ pub enum MessengerError {
 type Result<T> = std::result::Result<T, MessengerError>;
 
 impl Messenger {
-    /// Starts from a vault; makes prekeys if they are missing or old.
+    /// Starts from a vault; makes prekeys if they are missing or old, and drops keys of messages missing for too long.
     ///
     /// # Errors
     /// [`MessengerError::Vault`].
     pub fn open(mut vault: Vault, now: u64, rng: &mut impl CryptoRng) -> Result<Self> {
         let (me, token) = vault.rows().identity()?;
         let mut prekeys = vault.rows().prekeys()?;
-        if prekeys.rotate(now, rng) {
-            vault.transaction(|rows| rows.save_prekeys(&prekeys, rng))?;
-        }
+        let rotated = prekeys.rotate(now, rng);
+        vault.transaction(|rows| {
+            for Contact { peer, .. } in rows.contacts()? {
+                let mut sessions = rows.sessions(&peer)?;
+                sessions.forget_old(now);
+                rows.save_sessions(&peer, &sessions, rng)?;
+            }
+            if rotated { rows.save_prekeys(&prekeys, rng) } else { Ok(()) }
+        })?;
         Ok(Self {
             vault,
             me,
