@@ -161,11 +161,13 @@ impl Sessions {
         rng: &mut impl CryptoRng,
     ) -> Result<Opened, DecryptError> {
         let blob = Blob::parse(blob).map_err(|Malformed| DecryptError::Unreadable)?;
-        for session in &mut self.list {
+        for (place, session) in self.list.iter_mut().enumerate() {
             match session.ratchet.decrypt(&session.id.0, &blob, now, rng) {
                 Ok(text) => {
                     session.pending = None;
-                    return Ok(Opened { text, session: session.id, first: None });
+                    let session = session.id;
+                    self.settle(place);
+                    return Ok(Opened { text, session, first: None });
                 }
                 Err(RatchetError::NotMine) => {}
                 Err(error) => return Err(error.into()),
@@ -203,6 +205,15 @@ impl Sessions {
         self.insert(usize::from(at_once), Session { id, pending: None, ratchet });
         let pqxdh::Handshake { identity, prekey_id, one_time_id, .. } = handshake;
         Ok(Opened { text, session: id, first: Some(FirstContact { identity, prekey_id, one_time_id }) })
+    }
+
+    /// The tie again, seen from its other side: I began a session before I had ever answered in the one just read, so to the
+    /// person who began that one, both began at once.
+    fn settle(&mut self, place: usize) {
+        let (mine, read) = (&self.list[0], &self.list[place]);
+        if mine.pending.is_some() && read.id < mine.id && !read.ratchet.has_sent() {
+            self.list[..=place].rotate_right(1);
+        }
     }
 
     fn insert(&mut self, place: usize, session: Session) {
