@@ -41,6 +41,9 @@ pub const KIND_MESSAGE: u8 = 0x02;
 
 /// The most messages that one message may skip in a chain.
 pub const MAX_SKIP: u32 = 1_000;
+/// The most messages of a new chain that may be lost before the first one that arrives; keys of the newest
+/// [`MAX_SKIP`] are kept. Refusing earlier would end the session: only a message that opens lets anybody turn.
+pub const MAX_FORWARD: u32 = 25_000;
 /// The most skipped keys that a session keeps; the oldest go first.
 pub const MAX_SKIP_SESSION: usize = 2_000;
 /// The most past receiving chains that a session keeps.

@@ -20,7 +20,7 @@ use std::collections::VecDeque;
 use rand::CryptoRng;
 
 use super::message::{self, Blob, Header, HeaderKey, MessageKey};
-use super::params::{MAX_CHAINS, MAX_SKIP, MAX_SKIP_SESSION, RATCHET, SKIPPED_DELETE};
+use super::params::{MAX_CHAINS, MAX_FORWARD, MAX_SKIP, MAX_SKIP_SESSION, RATCHET, SKIPPED_DELETE};
 use super::pqxdh::Agreement;
 use crate::crypto::{
     CryptoError, Secret, kdf,
@@ -98,8 +98,8 @@ pub enum RatchetError {
     /// Its key is gone: it was read before, or its chain aged out.
     #[error("the message's key was used already")]
     UsedCounter,
-    /// Its number is more than 1,000 ahead: refused before anything is derived.
-    #[error("the message is more than {MAX_SKIP} ahead of the last one")]
+    /// Its number is more than 1,000 ahead (25,000 in a new chain): refused before anything is derived.
+    #[error("the message is too far ahead of the last one")]
     TooFarAhead,
     /// The header is genuine, the body is not.
     #[error("the message was altered on its way")]
@@ -202,13 +202,14 @@ impl Ratchet {
         now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>, RatchetError> {
-        if header.n > MAX_SKIP {
+        if header.n > MAX_FORWARD {
             return Err(RatchetError::TooFarAhead);
         }
+        let given_up = header.n.saturating_sub(MAX_SKIP);
         // Everything below is a candidate until the tag verifies.
         let dh = self.dhs.diffie_hellman(&header.dh).map_err(|_| RatchetError::Tampered)?;
         let (rk, ckr, nhkr) = RootKey(self.rk.0.candidate()).step(&dh);
-        let (ckr, skipped) = ckr.skip(0, header.n, now);
+        let (ckr, skipped) = ckr.forward(given_up).skip(given_up, header.n, now);
         let (ckr, mk) = ckr.step();
         let text = mk.open(session_ad, blob).map_err(|_| RatchetError::Tampered)?;
         let dhs = KeyPair::generate(rng);
@@ -290,6 +291,11 @@ impl ChainKey {
         (Self(kdf::hmac(&self.0, &[0x02])), MessageKey(mk))
     }
 
+    /// Steps without keeping anything.
+    fn forward(self, steps: u32) -> Self {
+        (0..steps).fold(self, |ck, _| ck.step().0)
+    }
+
     /// Steps from `n` to `until`, keeping the keys in between.
     fn skip(self, n: u32, until: u32, now: u64) -> (Self, Vec<SkippedKey>) {
         let mut ck = self;
@@ -327,4 +333,45 @@ fn open_skipped(
         skipped.insert(place, SkippedKey { n, mk, at });
         RatchetError::Tampered
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::ChaCha20Rng};
+
+    use super::*;
+
+    const AD: [u8; 32] = [7; 32];
+
+    fn both_ends(rng: &mut ChaCha20Rng) -> (Ratchet, Ratchet) {
+        let secret = |byte| Secret::new([byte; 32]);
+        let agreement = || Agreement { session_ad: AD, sk: secret(1), hka: secret(2), nhkb: secret(3) };
+        let prekey = KeyPair::generate(rng);
+        let alice = Ratchet::initiate(agreement(), &prekey.public(), rng).unwrap();
+        (alice, Ratchet::respond(agreement(), prekey))
+    }
+
+    /// What only a cheating peer can send: any header, with a body that is sealed as number `n`. Is it taken?
+    fn sent(dh: Option<PublicKey>, n: u32, sealed_as: u32) -> Result<(), RatchetError> {
+        let rng = &mut ChaCha20Rng::seed_from_u64(1);
+        let (alice, mut bob) = both_ends(rng);
+        let header = Header { dh: dh.unwrap_or(alice.dhs.public()), pn: 0, n };
+        let SendingChain { ck, hk, n: _ } = alice.sending.unwrap();
+        let blob = message::seal(&AD, None, (&hk, &header), ck.forward(sealed_as).step().1, b"text", rng);
+        bob.decrypt(&AD, &Blob::parse(&blob).unwrap(), 0, rng).map(drop)
+    }
+
+    #[test]
+    fn a_new_chain_may_have_lost_so_many_and_not_one_more() {
+        assert_eq!(sent(None, MAX_FORWARD, MAX_FORWARD), Ok(()));
+        assert_eq!(sent(None, MAX_FORWARD + 1, MAX_FORWARD + 1), Err(RatchetError::TooFarAhead));
+        // Refused before anything is derived, else this would take an hour.
+        assert_eq!(sent(None, u32::MAX, 0), Err(RatchetError::TooFarAhead));
+    }
+
+    #[test]
+    fn a_ratchet_key_of_small_order_is_refused() {
+        assert_eq!(sent(None, 0, 0), Ok(()));
+        assert_eq!(sent(Some(PublicKey([0; 32])), 0, 0), Err(RatchetError::Tampered));
+    }
 }
