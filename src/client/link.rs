@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
@@ -63,7 +64,7 @@ impl Link {
         Self { frames, events, task }
     }
 
-    /// Queues a frame. What is still queued when a new connection is welcomed is dropped: the messenger sends it again.
+    /// Queues a frame. Without a connection it is dropped: the messenger sends it again after the next `Welcome`.
     pub fn send(&self, frame: ClientFrame) {
         let _ended = self.frames.send(frame);
     }
@@ -100,6 +101,9 @@ impl From<tungstenite::Error> for End {
             tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
                 Self::Lost("it closed".to_owned())
             }
+            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Lost("the connection broke".to_owned())
+            }
             tungstenite::Error::Http(_) => {
                 Self::Lost("something else than a blindrelay relay answers there".to_owned())
             }
@@ -116,10 +120,13 @@ async fn run(
 ) {
     let mut backoff = BACKOFF.0;
     loop {
-        let end = match connect(&url, &hello).await {
+        let connected = tokio::select! {
+            connected = connect(&url, &hello) => connected,
+            () = closed(&mut outgoing) => return,
+        };
+        let end = match connected {
             Ok((socket, welcome)) => {
                 backoff = BACKOFF.0;
-                while outgoing.try_recv().is_ok() {}
                 match incoming.send(LinkEvent::Frame(welcome)).await {
                     Ok(()) => carry(socket, &mut outgoing, &incoming).await,
                     Err(_) => End::Ours,
@@ -135,16 +142,21 @@ async fn run(
             }
             End::Lost(why) => why,
         };
-        if incoming.send(LinkEvent::Lost { why }).await.is_err() || outgoing.is_closed() {
+        if incoming.send(LinkEvent::Lost { why }).await.is_err() {
             return;
         }
         let wait = rand::rng().random_range(Duration::ZERO..=backoff);
         backoff = (backoff * 2).min(BACKOFF.1);
         tokio::select! {
             () = sleep(wait) => {}
-            () = incoming.closed() => return,
+            () = closed(&mut outgoing) => return,
         }
     }
+}
+
+/// Resolves when the client is closed. What it queues meanwhile is dropped.
+async fn closed(outgoing: &mut UnboundedReceiver<ClientFrame>) {
+    while outgoing.recv().await.is_some() {}
 }
 
 /// Connects, says hello, and waits to be welcomed.
@@ -166,42 +178,51 @@ async fn connect(url: &RelayUrl, hello: &ClientFrame) -> Result<(Socket, RelayFr
     };
     match timeout(PATIENCE, welcome).await.map_err(late)?? {
         welcome @ RelayFrame::Welcome(_) => Ok((socket, welcome)),
+        RelayFrame::Error { detail, .. } => Err(End::Lost(detail)),
         _ => Err(End::Lost("it did not welcome this client".to_owned())),
     }
 }
 
-/// Passes frames both ways until one side ends.
-async fn carry(mut socket: Socket, outgoing: &mut UnboundedReceiver<ClientFrame>, incoming: &Sender<LinkEvent>) -> End {
-    let mut ping = interval_at(Instant::now() + PING, PING);
-    let mut heard = Instant::now();
-    loop {
-        let step = tokio::select! {
-            frame = outgoing.recv() => match frame {
-                Some(frame) => socket.send(text(&frame)).await.map_err(End::from),
-                None => {
-                    let _best_effort = socket.close(None).await;
-                    Err(End::Ours)
-                }
-            },
-            message = socket.next() => {
-                heard = Instant::now();
-                match read(message) {
-                    Ok(Some(frame)) => incoming.send(LinkEvent::Frame(frame)).await.map_err(|_| End::Ours),
-                    Ok(None) => Ok(()),
-                    Err(end) => Err(end),
-                }
+/// Passes frames both ways until one side ends. Each way goes on while the other is stuck: two sides that wait for the
+/// other to read first would wait for ever.
+async fn carry(socket: Socket, outgoing: &mut UnboundedReceiver<ClientFrame>, incoming: &Sender<LinkEvent>) -> End {
+    let (mut to_relay, mut from_relay) = socket.split();
+    let talk = async {
+        let mut ping = interval_at(Instant::now() + PING, PING);
+        loop {
+            let message = tokio::select! {
+                frame = outgoing.recv() => match frame {
+                    Some(frame) => text(&frame),
+                    None => {
+                        let _best_effort = to_relay.close().await;
+                        return End::Ours;
+                    }
+                },
+                _ = ping.tick() => Message::Ping(tungstenite::Bytes::new()),
+            };
+            if let Err(error) = to_relay.send(message).await {
+                return error.into();
             }
-            _ = ping.tick() => {
-                if heard.elapsed() < SILENCE {
-                    socket.send(Message::Ping(tungstenite::Bytes::new())).await.map_err(End::from)
-                } else {
-                    Err(End::Lost("it fell silent".to_owned()))
-                }
-            }
-        };
-        if let Err(end) = step {
-            return end;
         }
+    };
+    let listen = async {
+        loop {
+            let Ok(message) = timeout(SILENCE, from_relay.next()).await else {
+                return End::Lost("it fell silent".to_owned());
+            };
+            match read(message) {
+                Ok(None) => {}
+                Ok(Some(frame)) => match incoming.send(LinkEvent::Frame(frame)).await {
+                    Ok(()) => {}
+                    Err(_) => return End::Ours,
+                },
+                Err(end) => return end,
+            }
+        }
+    };
+    tokio::select! {
+        end = talk => end,
+        end = listen => end,
     }
 }
 
