@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::wire::{MAX_TEXT, Payload, UserId};
 
@@ -21,6 +22,12 @@ pub struct Limits {
     pub send: Rate,
     /// Keys fetched. Each may use up somebody's one-time key.
     pub fetch: Rate,
+    /// A newcomer must have sent the head of its request within this time, and then its hello.
+    pub hello: Duration,
+    /// Who says nothing for this long, pings included, is gone.
+    pub idle: Duration,
+    /// Who reads nothing of what is sent for this long is gone.
+    pub stalled: Duration,
 }
 
 /// A burst, refilled steadily.
@@ -40,17 +47,21 @@ impl Default for Limits {
             sender_messages: 2_000,
             send: Rate { burst: 2_000, per_second: 100 },
             fetch: Rate { burst: 60, per_second: 2 },
+            hello: Duration::from_secs(10),
+            idle: Duration::from_secs(90),
+            stalled: Duration::from_secs(60),
         }
     }
 }
 
 impl Limits {
-    /// None, for benchmarks.
+    /// No bounds on numbers and sizes, for benchmarks.
     #[must_use]
     pub fn unlimited() -> Self {
         let rate = Rate { burst: u32::MAX, per_second: u32::MAX };
         let most = u64::MAX;
-        Self { mailbox_messages: most, mailbox_bytes: most, sender_messages: most, send: rate, fetch: rate }
+        let times = Self::default();
+        Self { mailbox_messages: most, mailbox_bytes: most, sender_messages: most, send: rate, fetch: rate, ..times }
     }
 }
 

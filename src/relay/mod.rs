@@ -40,8 +40,6 @@ use crate::clock::Clock;
 use limits::Rates;
 use mailbox::Mailboxes;
 
-/// A connection must have sent its request's head within this time.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a stopping relay waits for its connections.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -118,7 +116,7 @@ impl Relay {
     /// `app` is [`Relay::router`], perhaps merged with what stands above the relay.
     pub async fn serve(self, listener: TcpListener, app: Router, shutdown: impl Future<Output = ()>) {
         let mut http = hyper::server::conn::http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        http.timer(TokioTimer::new()).header_read_timeout(self.0.limits.hello);
         tokio::pin!(shutdown);
         loop {
             let stream = tokio::select! {

@@ -19,10 +19,6 @@ use super::store::{Answer, Op, Reply};
 use super::{Inner, Relay};
 use crate::wire::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, MessageId, RelayFrame, UserId, VERSION};
 
-/// The first frame must come within this time.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// A client that says nothing for this long, pings included, is gone.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// Requests in flight; while there are more, nothing is read.
 const IN_FLIGHT: usize = 256;
 /// Messages that one flush may carry.
@@ -32,6 +28,8 @@ const BURST: usize = 64;
 enum End {
     /// The client left, or the line broke.
     Gone,
+    /// What came is not WebSocket, or too large: the client is told, if it is still there.
+    Unreadable,
     /// The client is told why.
     Refused(ErrorCode, String),
     /// The relay stops.
@@ -56,6 +54,11 @@ pub(super) async fn run(relay: Relay, mut socket: WebSocket) {
     };
     let close = match end {
         End::Gone => return,
+        End::Unreadable => {
+            let detail = format!("a frame is over {MAX_FRAME} bytes or not WebSocket; send less at once");
+            let _best_effort = socket.send(text(&error(ErrorCode::BadFrame, detail, None, None))).await;
+            CloseFrame { code: close_code::SIZE, reason: "refused".into() }
+        }
         End::Closing => CloseFrame { code: close_code::AWAY, reason: "the relay stops".into() },
         End::Refused(code, detail) => {
             tracing::info!(?code, "refused");
@@ -78,8 +81,8 @@ async fn hello(relay: &Relay, socket: &mut WebSocket) -> Result<(UserId, Answers
             }
         }
     };
-    let late = |_| refused(ErrorCode::HelloFirst, "no hello within 10 seconds");
-    let first = timeout(HELLO_TIMEOUT, first).await.map_err(late)??;
+    let late = |_| refused(ErrorCode::HelloFirst, "no hello came in time; connect again and say hello first");
+    let first = timeout(relay.0.limits.hello, first).await.map_err(late)??;
     // A frame of another version may have another shape: look at the version alone first.
     let version = serde_json::from_str(&first).ok().and_then(|json: serde_json::Value| json.get("version")?.as_u64());
     if version.is_some_and(|version| version != u64::from(VERSION)) {
@@ -124,6 +127,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn run(mut self, socket: &mut WebSocket) -> End {
+        let idle = self.relay.0.limits.idle;
         let mut closing = self.relay.0.closing.subscribe();
         let mut paging = false;
         loop {
@@ -134,7 +138,7 @@ impl<'a> Connection<'a> {
                     self.answered(answer, &mut paging, socket).await
                 }
                 mail = self.mailbox.next(), if !paging => self.mail(mail, &mut paging, socket).await,
-                read = timeout(IDLE_TIMEOUT, socket.recv()), if self.in_flight < IN_FLIGHT => match read {
+                read = timeout(idle, socket.recv()), if self.in_flight < IN_FLIGHT => match read {
                     Ok(message) => read_frame(message).and_then(|frame| frame.map_or(Ok(()), |frame| self.take(frame))),
                     Err(_) => Err(End::Gone),
                 },
@@ -207,7 +211,7 @@ impl<'a> Connection<'a> {
             match answer {
                 Answer::Frame(frame) => {
                     self.in_flight = self.in_flight.saturating_sub(1);
-                    socket.feed(text(&frame)).await?;
+                    self.feed(&frame, socket).await?;
                 }
                 Answer::Page { envelopes, full } => {
                     *paging = false;
@@ -216,7 +220,7 @@ impl<'a> Connection<'a> {
                     }
                     for envelope in envelopes {
                         self.last = envelope.seq;
-                        socket.feed(text(&RelayFrame::Deliver(envelope))).await?;
+                        self.feed(&RelayFrame::Deliver(envelope), socket).await?;
                     }
                 }
                 Answer::Threads(_) | Answer::Messages(_) => {}
@@ -229,7 +233,16 @@ impl<'a> Connection<'a> {
                 Err(_) => break,
             }
         }
-        Ok(socket.flush().await?)
+        self.in_time(socket.flush()).await
+    }
+
+    async fn feed(&self, frame: &RelayFrame, socket: &mut WebSocket) -> Result<(), End> {
+        self.in_time(socket.feed(text(frame))).await
+    }
+
+    /// Whoever stops reading must not hold a connection for ever.
+    async fn in_time(&self, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+        timeout(self.relay.0.limits.stalled, write).await.map_err(|_| End::Gone)?.map_err(End::from)
     }
 
     /// Mail that was pushed; or the news that there is more than was pushed.
@@ -239,7 +252,7 @@ impl<'a> Connection<'a> {
                 Mail::Pushed(envelope) => {
                     if envelope.seq > self.last {
                         self.last = envelope.seq;
-                        socket.feed(text(&RelayFrame::Deliver((*envelope).clone()))).await?;
+                        self.feed(&RelayFrame::Deliver((*envelope).clone()), socket).await?;
                     }
                 }
                 Mail::Behind => {
@@ -262,7 +275,7 @@ impl<'a> Connection<'a> {
                 None => break,
             }
         }
-        Ok(socket.flush().await?)
+        self.in_time(socket.flush()).await
     }
 }
 
@@ -276,10 +289,7 @@ fn read(message: Option<Result<Message, axum::Error>>) -> Result<Option<String>,
         Some(Ok(Message::Text(text))) => Ok(Some(text.to_string())),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
         Some(Ok(Message::Binary(_))) => Err(End::Refused(ErrorCode::BadFrame, "frames are JSON text".to_owned())),
-        Some(Err(_)) => {
-            let detail = format!("a frame is over {MAX_FRAME} bytes or not WebSocket; send less at once");
-            Err(End::Refused(ErrorCode::BadFrame, detail))
-        }
+        Some(Err(_)) => Err(End::Unreadable),
         Some(Ok(Message::Close(_))) | None => Err(End::Gone),
     }
 }
