@@ -6,7 +6,7 @@
 //! ```
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,15 @@ impl Home {
         Ok(dir)
     }
 
+    /// Opens a file of the relay for appending; a new one is made 0600.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn open_relay_file(&self, name: &str) -> Result<File, HomeError> {
+        let path = self.relay_file(name);
+        private().append(true).create(true).open(&path).map_err(|error| HomeError::Io(path, error))
+    }
+
     /// Reads a token of the relay: `"operator"` or `"streamco"`.
     ///
     /// # Errors
@@ -102,7 +111,8 @@ impl Home {
         match self.token(name) {
             Err(HomeError::NoToken(path)) => {
                 let token = Token::random(&mut rand::rng());
-                let write = || create_private(&path)?.write_all(token.expose().as_bytes());
+                let create = || private().write(true).create_new(true).open(&path);
+                let write = || create()?.write_all(token.expose().as_bytes());
                 write().map_err(|error| HomeError::Io(path.clone(), error))?;
                 Ok(token)
             }
@@ -120,11 +130,10 @@ fn make_private_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Makes a new file for the owner alone; fails if it exists.
-fn create_private(path: &Path) -> io::Result<File> {
+/// A file that is made for the owner alone.
+fn private() -> OpenOptions {
     let mut options = File::options();
-    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options
 }

@@ -1,6 +1,5 @@
 //! `blindrelay relay`: the middle, as a process.
 
-use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -45,10 +44,11 @@ pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> 
             None => None,
         };
         let dir = home.make_relay_dir()?;
-        let lock = File::create(dir.join("relay.lock"))?;
+        let lock = home.open_relay_file("relay.lock")?;
         if lock.try_lock().is_err() {
             bail!("another relay runs on {}; stop it, or give this one a home of its own with --home DIR", dir.display());
         }
+        drop(home.open_relay_file("relay.db")?); // made 0600, whatever the umask; SQLite's own files beside it follow
         let store = Store::open(&dir.join("relay.db"), hoard).with_context(|| dir.join("relay.db").display().to_string())?;
         let relay = Relay::start(store, Clock::system(), Limits::default(), home.token_or_new("operator")?.hash());
         let app = relay.router().merge(partner::router(relay.archive(), home.token_or_new("streamco")?.hash()));
