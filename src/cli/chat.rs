@@ -3,7 +3,7 @@
 //! Three things can happen: a line is typed, something arrives, or a moment has passed in which a text was not confirmed.
 //! Everything said by the other person is sanitised before it is printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::me::{self, ensure_relay};
 use super::screen::{Screen, Tone};
 use crate::client::Client;
 use crate::client::contacts::{Arrival, Mode};
-use crate::client::messenger::{Alarm, Event};
+use crate::client::messenger::Event;
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::clock::Clock;
 use crate::home::Home;
@@ -23,6 +23,8 @@ use crate::wire::{UserId, sanitise};
 
 /// "At the relay" is shown only if "delivered" does not follow this soon.
 const SETTLE: Duration = Duration::from_millis(400);
+/// After the end of the input, how long the relay may take to confirm what was typed.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many earlier texts are shown at the start.
 const EARLIER: u32 = 10;
 
@@ -47,10 +49,14 @@ pub(super) struct Chat {
     pub(super) peer: Option<UserId>,
     /// Texts that the relay has and the peer has not confirmed, with the moment to say so.
     settling: BTreeMap<(UserId, u64), Instant>,
+    /// Who has not joined: what is for them cannot leave.
+    absent: BTreeSet<UserId>,
     /// Whether a lost connection was announced.
     offline: bool,
     /// On the default address a vanished relay is started again.
     home: Option<Home>,
+    /// How to start one elsewhere.
+    how_to_start: String,
 }
 
 pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
@@ -62,8 +68,9 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
         let started = ours && ensure_relay(home)?;
         let client = Client::open(vault, &url, Clock::system())?;
         let screen = Screen::start(format!("{me}> "));
-        let home = ours.then(|| home.clone());
-        let mut chat = Chat { client, screen, me, peer: None, settling: BTreeMap::new(), offline: false, home };
+        let (home, how_to_start) = (ours.then(|| home.clone()), me::how_to_start(&url));
+        let (settling, absent) = (BTreeMap::new(), BTreeSet::new());
+        let mut chat = Chat { client, screen, me, peer: None, settling, absent, offline: false, home, how_to_start };
         chat.screen.print(Tone::Quiet, "blindrelay · teaching software, unaudited · /help lists the commands")?;
         let relay = if started { "started one here; it ends 5 minutes after its last client" } else { "" };
         let relay = format!("relay {url}{}{relay}", if started { " · " } else { "" });
@@ -81,38 +88,80 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
 
 impl Chat {
     async fn run(mut self) -> Result<ExitCode> {
-        let mut typing = true;
+        let (mut refused, mut quit, mut until) = (false, false, None);
         loop {
-            let settle = self.settling.values().min().copied();
-            // Input may end (a pipe) before the last text has left: wait for its confirmation.
-            if !typing && !self.unconfirmed()? {
+            // Input may end (a pipe, /quit) before the last text has left: wait for its confirmation.
+            if until.is_some_and(|until| Instant::now() >= until) || (until.is_some() && !self.leaving()?) {
                 break;
             }
+            let settle = self.settling.values().copied().chain(until).min();
             tokio::select! {
-                line = self.screen.line(), if typing => match line {
-                    Some(line) if line.trim() == "/quit" => break,
-                    Some(line) => self.typed(&line)?,
-                    None => typing = false,
+                line = self.screen.line(), if until.is_none() => match line {
+                    Some(line) if line.trim() != "/quit" => self.typed(&line)?,
+                    end => {
+                        quit = end.is_some();
+                        until = Some(Instant::now() + PATIENCE);
+                    }
                 },
                 event = self.client.next() => match event {
                     Ok(Some(event)) => self.show(event)?,
-                    Ok(None) => return Ok(ExitCode::FAILURE),
+                    Ok(None) => {
+                        refused = true;
+                        break;
+                    }
                     Err(error) => self.screen.print(Tone::Alarm, &format!("! {error}"))?,
                 },
                 () = sleep_until(settle.unwrap_or_else(Instant::now)), if settle.is_some() => self.settled()?,
-                _ = tokio::signal::ctrl_c() => break,
+                _ = tokio::signal::ctrl_c() => {
+                    quit = true;
+                    break;
+                }
             }
         }
+        let unsent = self.unsent()?;
+        if unsent > 0 {
+            let texts = if unsent == 1 { "1 text has" } else { &format!("{unsent} texts have") };
+            self.screen.print(Tone::Quiet, &format!("{texts} not left yet: kept in your vault for the next time"))?;
+        }
         self.client.close().await?;
-        Ok(ExitCode::SUCCESS)
+        let done = !refused && (quit || unsent == 0 || self.screen.is_terminal());
+        Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Whether something typed has not been confirmed, though it could.
+    fn leaving(&mut self) -> Result<bool> {
+        if self.offline {
+            return Ok(false);
+        }
+        let rows = self.client.messenger().rows();
+        let blocked = |peer: &UserId| Ok::<_, anyhow::Error>(rows.contact(peer)?.is_some_and(|peer| peer.blocked()));
+        let mut waiting: BTreeSet<UserId> = rows.outbox()?.into_iter().map(|row| row.peer).collect();
+        waiting.extend(rows.held_for()?);
+        for peer in waiting.difference(&self.absent) {
+            if !blocked(peer)? {
+                return Ok(true);
+            }
+        }
+        Ok(!self.settling.is_empty())
+    }
+
+    /// How many texts have not reached the relay.
+    fn unsent(&mut self) -> Result<usize> {
+        let rows = self.client.messenger().rows();
+        let count = |state| Ok::<_, anyhow::Error>(rows.messages(None, Some(state), u32::MAX)?.len());
+        Ok(count(StoredState::Held)? + count(StoredState::Saved)?)
     }
 
     /// Makes `peer` the one that typed lines go to.
     pub(super) fn talk_to(&mut self, peer: UserId, open: bool) -> Result<()> {
         let contact = self.client.converse(&peer, open)?;
-        let earlier = self.client.messenger().rows().messages(Some(&peer), None, EARLIER)?;
-        for message in earlier.iter().filter(|message| message.state != StoredState::Unread) {
-            self.screen.print(Tone::Quiet, &said(&self.me, message))?;
+        let mut earlier = self.client.messenger().rows().messages(Some(&peer), None, EARLIER)?;
+        earlier.retain(|message| message.state != StoredState::Unread);
+        if !earlier.is_empty() {
+            self.screen.print(Tone::Quiet, "Earlier:")?;
+        }
+        for message in earlier {
+            self.screen.print(Tone::Quiet, &format!("  {}", said(&self.me, &message)))?;
         }
         self.peer = Some(peer.clone());
         self.say_mode(contact.mode)?;
@@ -160,15 +209,8 @@ impl Chat {
     }
 
     fn arrived(&mut self, message: &StoredMessage, arrival: Arrival) -> Result<()> {
-        let mark = match arrival {
-            Arrival::InOrder => String::new(),
-            Arrival::Gap(1) => "1 message is missing before this one".to_owned(),
-            Arrival::Gap(n) => format!("{n} messages are missing before this one"),
-            Arrival::Late => "the next one is late: it was missing before".to_owned(),
-            Arrival::Repeated => "the next one repeats a number: their vault was restored from a copy, or an open message was played again".to_owned(),
-        };
-        if !mark.is_empty() {
-            self.screen.print(Tone::Alarm, &format!("  ⋯ {mark}"))?;
+        if arrival != Arrival::InOrder {
+            self.screen.print(Tone::Alarm, &format!("  ⋯ {arrival}"))?;
         }
         // Marked before it is printed: after a crash in between it is among the earlier ones, not shown as new twice.
         self.client.messenger().mark_read(message.n, Some(&message.peer))?;
@@ -180,95 +222,71 @@ impl Chat {
         let now = Instant::now();
         let due: Vec<_> = self.settling.extract_if(.., |_, moment| *moment <= now).map(|(text, _)| text).collect();
         for (peer, counter) in due {
-            self.screen.print(Tone::Quiet, &format!("  {counter} · at the relay; {peer} is not online"))?;
+            let line = self.about(&peer, &format!("{counter} · at the relay, waits for {peer}"));
+            self.screen.print(Tone::Quiet, &line)?;
         }
         Ok(())
-    }
-
-    /// Whether something typed has not reached the relay, though it could.
-    fn unconfirmed(&mut self) -> Result<bool> {
-        let rows = self.client.messenger().rows();
-        Ok(!self.settling.is_empty()
-            || !rows.outbox()?.is_empty()
-            || !rows.messages(None, Some(StoredState::Held), 1)?.is_empty())
     }
 
     fn show(&mut self, event: Event) -> Result<()> {
-        let (tone, line) = match event {
-            Event::Message { message, arrival } => return self.arrived(&message, arrival),
-            Event::State { peer, counter, state } => return self.progress(peer, counter, state),
-            Event::Online if !self.offline => return Ok(()),
-            Event::Online => {
-                self.offline = false;
-                (Tone::Quiet, "the relay answers again; what waited is on its way".to_owned())
-            }
+        let (tone, hint) = match &event {
+            Event::Message { message, arrival } => return self.arrived(message, *arrival),
+            Event::State { peer, counter, state } => return self.progress(peer, *counter, *state),
             Event::CaughtUp => return Ok(()),
-            Event::Offline { why } => {
-                if let Some(home) = &self.home
-                    && let Err(error) = ensure_relay(home)
-                {
-                    self.screen.print(Tone::Alarm, &format!("! {error:#}"))?;
-                }
-                if std::mem::replace(&mut self.offline, true) {
-                    return Ok(());
-                }
-                (
-                    Tone::Alarm,
-                    format!(
-                        "! no relay: {}. Your lines are kept; trying again. (Start one: blindrelay relay)",
-                        sanitise(&why)
-                    ),
-                )
+            Event::Online if !std::mem::take(&mut self.offline) => return Ok(()),
+            Event::Online => (Tone::Quiet, " again; what waited is on its way".to_owned()),
+            Event::Offline { .. } => match self.went_offline()? {
+                Some(hint) => (Tone::Alarm, hint),
+                None => return Ok(()),
+            },
+            Event::NotJoined(peer) => {
+                self.absent.insert(peer.clone());
+                (Tone::Quiet, format!(" (they type: blindrelay chat {peer} {})", self.me))
             }
-            Event::NotJoined(peer) => (
-                Tone::Quiet,
-                format!(
-                    "{peer} has not joined; what you write is held until they do. (They type: blindrelay chat {peer} {})",
-                    self.me
-                ),
-            ),
-            Event::Joined(peer) => (Tone::Quiet, format!("{peer} has joined")),
-            Event::Pinned(peer) => {
-                (Tone::Quiet, format!("first key of {peer} put on record; nobody has compared it yet (/verify)"))
+            Event::Joined(peer) => {
+                self.absent.remove(peer);
+                (Tone::Quiet, String::new())
             }
-            Event::KeyChanged(peer) => (
-                Tone::Alarm,
-                format!(
-                    "! THE KEY OF {peer} HAS CHANGED. They began anew, or somebody stands between you: both look exactly like this. Nothing is sent until you decide. Compare the number (/verify) by phone or in person, then /accept, or stop writing."
-                ),
-            ),
-            Event::Blocked { peer, waiting } => {
-                (Tone::Alarm, format!("! {waiting} held: the key of {peer} has changed; /verify, then /accept"))
-            }
-            Event::NoOneTimeKey(peer) => (
-                Tone::Quiet,
-                format!("{peer} had no one-time key left; your first message is protected by the signed prekey alone"),
-            ),
-            Event::SetAside { peer, why } => {
-                (Tone::Alarm, format!("! a message from {peer} was put aside: {why} (/quarantine)"))
-            }
-            Event::Alarm { peer, alarm: Alarm::OwnKeyReplaced } => {
-                (Tone::Alarm, format!("! {peer}, {}", Alarm::OwnKeyReplaced))
-            }
-            Event::Alarm { peer, alarm } => (Tone::Alarm, format!("! {peer}: {}", sanitise(&alarm.to_string()))),
-            Event::Delayed(why) => (Tone::Quiet, format!("the relay asks to wait: {}", sanitise(&why))),
-            Event::Refused(why) => (Tone::Alarm, format!("! the relay refuses: {}", sanitise(&why))),
+            Event::Pinned(_) => (Tone::Quiet, " (/verify)".to_owned()),
+            Event::NoOneTimeKey(_) | Event::Delayed(_) => (Tone::Quiet, String::new()),
+            Event::KeyChanged(_) => (Tone::Alarm, " Compare the number (/verify), then /accept or /reject.".to_owned()),
+            Event::Blocked { .. } => (Tone::Alarm, ": /verify, then /accept or /reject".to_owned()),
+            Event::SetAside { .. } => (Tone::Alarm, " (/quarantine)".to_owned()),
+            Event::Alarm { .. } | Event::Refused(_) => (Tone::Alarm, String::new()),
         };
-        Ok(self.screen.print(tone, &line)?)
+        let mark = if matches!(tone, Tone::Alarm) { "! " } else { "" };
+        Ok(self.screen.print(tone, &format!("{mark}{event}{hint}"))?)
     }
 
-    fn progress(&mut self, peer: UserId, counter: u64, state: StoredState) -> Result<()> {
-        match state {
-            StoredState::Accepted => {
-                self.settling.insert((peer, counter), Instant::now() + SETTLE);
+    /// What to do about a lost relay; said once. On the default address another one is started.
+    fn went_offline(&mut self) -> Result<Option<String>> {
+        let mut hint = format!(" ({})", self.how_to_start);
+        if let Some(home) = &self.home {
+            match ensure_relay(home) {
+                Ok(started) => hint = if started { ", with one started here" } else { "" }.to_owned(),
+                Err(error) => self.screen.print(Tone::Alarm, &format!("! {error:#}"))?,
             }
-            StoredState::Delivered => {
-                self.settling.remove(&(peer, counter));
-                self.screen.print(Tone::Quiet, &format!("  {counter} · delivered"))?;
-            }
-            StoredState::Held | StoredState::Saved | StoredState::Unread | StoredState::Read => {}
+        }
+        Ok((!std::mem::replace(&mut self.offline, true)).then_some(hint))
+    }
+
+    fn progress(&mut self, peer: &UserId, counter: u64, state: StoredState) -> Result<()> {
+        let text = (peer.clone(), counter);
+        if state == StoredState::Accepted {
+            self.settling.insert(text, Instant::now() + SETTLE);
+        } else {
+            self.settling.remove(&text);
+        }
+        if matches!(state, StoredState::Delivered | StoredState::Refused) {
+            let line = self.about(peer, &format!("{counter} · {state}"));
+            self.screen.print(Tone::Quiet, &line)?;
         }
         Ok(())
+    }
+
+    /// A remark on a text of mine; with a name, if it is not to the one that is talked to now.
+    fn about(&self, peer: &UserId, remark: &str) -> String {
+        if self.peer.as_ref() == Some(peer) { format!("  {remark}") } else { format!("  to {peer}: {remark}") }
     }
 }
 

@@ -12,6 +12,7 @@ const HELP: &str = "\
 /mode [open|sealed]   how this conversation travels; open: the relay reads along
 /verify [yes|no]      the safety number; `yes` once you have compared it
 /accept               take a changed key as theirs
+/reject               keep the key on record: the changed one is not theirs
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
 /forget [all|DAYS]    delete texts from this vault (default: all)
@@ -28,7 +29,7 @@ pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
         ("/to", name) => to(chat, name),
         ("/forget", what) => forget(chat, what),
         ("/quarantine", _) => quarantine(chat),
-        ("/mode" | "/verify" | "/accept" | "/reset", argument) => match chat.peer.clone() {
+        ("/mode" | "/verify" | "/accept" | "/reject" | "/reset", argument) => match chat.peer.clone() {
             Some(peer) => with_peer(chat, &peer, command, argument),
             None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first.").map_err(Into::into),
         },
@@ -63,7 +64,14 @@ fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> R
         ("/verify", "") => verify(chat, peer),
         ("/accept", "") => {
             chat.client.accept_key(peer)?;
-            Ok(chat.screen.print(Tone::Quiet, &format!("the key on record is now {peer}'s; not compared yet (/verify). What was held leaves; what the relay had before is not sent again."))?)
+            Ok(chat.screen.print(
+                Tone::Quiet,
+                "the changed key is on record now, not compared yet (/verify). What was held leaves; what the relay had before is not sent again.",
+            )?)
+        }
+        ("/reject", "") => {
+            chat.client.reject_key(peer)?;
+            Ok(chat.screen.print(Tone::Quiet, "the key on record stays; what was held leaves for it")?)
         }
         ("/reset", "") => {
             chat.client.reset(peer)?;
@@ -87,7 +95,7 @@ fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {
     chat.screen.print(Tone::Plain, &number.to_string())?;
     let state = if contact.blocked() {
         format!(
-            "This is the number of the CHANGED key. If {peer} reads the same, the key is theirs: /accept, then /verify yes."
+            "This is the number of the CHANGED key. {peer} reads the same: it is theirs, /accept, then /verify yes. Another: /reject."
         )
     } else if contact.verified {
         format!("You have compared it with {peer}.")

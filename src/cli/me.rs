@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::client::Client;
-use crate::client::vault::{self, Passphrase, Vault};
+use crate::client::vault::{Passphrase, Vault, VaultError};
 use crate::clock::Clock;
 use crate::home::Home;
 use crate::wire::{DEFAULT_PORT, RelayUrl, UserId};
@@ -51,37 +51,55 @@ impl Args {
         Ok(Client::open(vault, &self.url()?, Clock::system())?)
     }
 
-    /// Opens the user's vault, or makes it.
+    /// Opens the user's vault, or makes it. One that has a passphrase asks for it at a terminal.
     pub(super) fn vault(&self, home: &Home, me: &UserId) -> Result<Vault> {
         let path = home.vault(me);
-        let passphrase = self.read_passphrase(&path, me)?;
-        Ok(Vault::open(&path, me, passphrase.as_ref(), &mut rand::rng())?)
+        let ask = || rpassword::prompt_password(format!("Passphrase of {me}'s vault: ")).map(Passphrase::new);
+        let open = |passphrase: Option<&Passphrase>| Vault::open(&path, me, passphrase, &mut rand::rng());
+        let given = match self.given_passphrase()? {
+            None if self.passphrase && !path.exists() => Some(new_passphrase(me)?),
+            given => given,
+        };
+        match open(given.as_ref()) {
+            Err(VaultError::NeedsPassphrase(_)) if io::stdin().is_terminal() => Ok(open(Some(&ask()?))?),
+            opened => Ok(opened?),
+        }
     }
 
-    fn read_passphrase(&self, path: &std::path::Path, me: &UserId) -> Result<Option<Passphrase>> {
+    /// The passphrase out of the file or descriptor that was named.
+    fn given_passphrase(&self) -> Result<Option<Passphrase>> {
         let file = match (&self.passphrase_file, self.passphrase_fd) {
             (Some(file), _) => file.clone(),
             (None, Some(fd)) => PathBuf::from(format!("/dev/fd/{fd}")),
-            (None, None) => {
-                let asks = vault::needs_passphrase(path);
-                if !asks && !self.passphrase {
-                    return Ok(None);
-                }
-                if !io::stdin().is_terminal() {
-                    bail!(
-                        "the vault of {me} has a passphrase and there is no terminal to ask at; give --passphrase-file FILE or --passphrase-fd N"
-                    );
-                }
-                let first = rpassword::prompt_password(format!("Passphrase of {me}'s vault: "))?;
-                if !asks && !path.exists() && first != rpassword::prompt_password("Once more: ")? {
-                    bail!("the two differ; nothing was made, try again");
-                }
-                return non_empty(first).map(Some);
-            }
+            (None, None) => return Ok(None),
         };
         let text =
             fs::read_to_string(&file).with_context(|| format!("cannot read the passphrase from {}", file.display()))?;
         non_empty(text.lines().next().unwrap_or_default().to_owned()).map(Some)
+    }
+}
+
+/// Asks twice.
+fn new_passphrase(me: &UserId) -> Result<Passphrase> {
+    if !io::stdin().is_terminal() {
+        bail!("there is no terminal to ask for a passphrase at; give --passphrase-file FILE or --passphrase-fd N");
+    }
+    let first = rpassword::prompt_password(format!("A passphrase for {me}'s vault: "))?;
+    if first != rpassword::prompt_password("Once more: ")? {
+        bail!("the two differ; nothing was made, try again");
+    }
+    non_empty(first)
+}
+
+/// What to type if no relay answers there.
+pub(super) fn how_to_start(url: &RelayUrl) -> String {
+    if *url == RelayUrl::default() {
+        return "start one with `blindrelay relay`".to_owned();
+    }
+    let address = url.to_string().trim_start_matches("ws://").replace("localhost", "127.0.0.1");
+    match url.is_loopback() {
+        true => format!("start one there with `blindrelay relay --listen {address}`, or leave --relay out"),
+        false => "check the address; is its relay running?".to_owned(),
     }
 }
 
@@ -102,7 +120,7 @@ pub(super) fn ensure_relay(home: &Home) -> Result<bool> {
         return Ok(false);
     }
     let log_path = home.make_relay_dir()?.join("relay.log");
-    let log = fs::File::options().create(true).append(true).open(&log_path)?;
+    let log = home.open_relay_file("relay.log")?;
     let mut relay = Command::new(std::env::current_exe()?);
     relay.args(["relay", "--idle-exit", &LINGER.as_secs().to_string()]).arg("--home").arg(home.path());
     relay.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);

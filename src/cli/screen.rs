@@ -4,6 +4,8 @@
 //! read and printed as they are.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
@@ -29,6 +31,8 @@ pub(super) struct Screen {
     lines: Receiver<String>,
     printer: Box<dyn FnMut(String) -> io::Result<()>>,
     colours: bool,
+    /// On a terminal: the thread that edits lines, and how the terminal was set before.
+    editing: Option<(JoinHandle<()>, Option<String>)>,
 }
 
 impl Screen {
@@ -43,21 +47,26 @@ impl Screen {
             let printer = editor.create_external_printer()?;
             Ok::<_, ReadlineError>((editor, printer))
         });
+        let mut editing = None;
         let printer: Box<dyn FnMut(String) -> io::Result<()>> = match editor {
             Some(Ok((editor, mut printer))) => {
-                std::thread::spawn(move || edit(editor, &prompt, &sender));
-                Box::new(move |line| printer.print(line + "\n").map_err(io::Error::other))
+                let before = stty("-g");
+                let thread = std::thread::spawn(move || edit(editor, &prompt, &sender));
+                editing = Some((thread, before));
+                // The editor may be about to end.
+                Box::new(move |line| printer.print(format!("{line}\n")).or_else(|_| print(&line)))
             }
             _ => {
                 std::thread::spawn(move || read(&sender));
-                Box::new(|line| {
-                    let mut out = io::stdout().lock();
-                    writeln!(out, "{line}")?;
-                    out.flush()
-                })
+                Box::new(|line| print(&line))
             }
         };
-        Self { lines, printer, colours }
+        Self { lines, printer, colours, editing }
+    }
+
+    /// Whether somebody types at a terminal.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.editing.is_some()
     }
 
     /// The next typed line; none at the end of the input. Cancel safe.
@@ -80,10 +89,35 @@ impl Screen {
     }
 }
 
+impl Drop for Screen {
+    /// If the chat ends while a line is being edited, the terminal is still in the editor's hands: it is set back.
+    fn drop(&mut self) {
+        if let Some((thread, Some(before))) = &self.editing
+            && !thread.is_finished()
+        {
+            stty(before);
+            println!();
+        }
+    }
+}
+
+/// Reads or sets the terminal of standard input. None if that cannot be done: then it stays as it is.
+fn stty(argument: &str) -> Option<String> {
+    let output = Command::new("stty").arg(argument).stdin(Stdio::inherit()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn print(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
 fn edit(mut editor: DefaultEditor, prompt: &str, lines: &Sender<String>) {
     while let Ok(line) = editor.readline(prompt) {
         let _full = editor.add_history_entry(line.as_str());
-        if lines.blocking_send(line).is_err() {
+        let quit = line.trim() == "/quit";
+        if lines.blocking_send(line).is_err() || quit {
             return;
         }
     }

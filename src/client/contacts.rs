@@ -10,6 +10,8 @@
 //!                       ▲  └──another key──► changed (sending blocked) ──accepted──► pinned
 //! ```
 
+use std::fmt;
+
 use crate::protocol::{IdentityStatement, SafetyNumber};
 use crate::wire::UserId;
 
@@ -70,6 +72,21 @@ pub enum Arrival {
     Late,
     /// That number was used already: the peer's vault was restored from a copy, or (in open mode) the relay plays.
     Repeated,
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InOrder => write!(f, "in order"),
+            Self::Gap(1) => write!(f, "1 message is missing before this one"),
+            Self::Gap(n) => write!(f, "{n} messages are missing before this one"),
+            Self::Late => write!(f, "late: this one was missing before"),
+            Self::Repeated => write!(
+                f,
+                "a number that came before: their vault was restored from a copy, or an open message was played again"
+            ),
+        }
+    }
 }
 
 impl Contact {

@@ -125,6 +125,16 @@ impl Client {
         Ok(())
     }
 
+    /// Keeps the key on record; see [`Messenger::reject_key`].
+    ///
+    /// # Errors
+    /// [`MessengerError`].
+    pub fn reject_key(&mut self, peer: &UserId) -> Result<(), MessengerError> {
+        let (_, step) = self.messenger.reject_key(peer, self.clock.now(), &mut rand::rng())?;
+        self.take(step);
+        Ok(())
+    }
+
     /// Records a comparison of safety numbers; see [`Messenger::set_verified`].
     ///
     /// # Errors

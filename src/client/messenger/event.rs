@@ -1,9 +1,11 @@
 //! What a step leads to: frames that may leave now, and events for whoever shows them.
 
+use std::fmt;
+
 use crate::client::contacts::Arrival;
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::protocol::{BundleRefused, DecryptError};
-use crate::wire::{ClientFrame, UserId};
+use crate::wire::{ClientFrame, UserId, sanitise};
 
 /// The outcome of one step. The vault has it already.
 #[derive(Debug, Default)]
@@ -14,7 +16,7 @@ pub struct Step {
     pub events: Vec<Event>,
 }
 
-/// Something a user may want to know.
+/// Something a user may want to know. Its `Display` says it in words, safe to print: what came from others is sanitised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The relay answers.
@@ -42,7 +44,7 @@ pub enum Event {
         /// Where it stands now.
         state: StoredState,
     },
-    /// A text waits because nobody of that name has joined.
+    /// Nobody of that name has joined.
     NotJoined(UserId),
     /// They have joined.
     Joined(UserId),
@@ -114,6 +116,39 @@ pub enum Alarm {
     #[error("the relay delivered a message that is not for you; it was not shown")]
     Misdelivered,
     /// The relay says a text is too large.
-    #[error("the relay refused a message: {0}")]
+    #[error("the relay will not take a message of yours, and it is not sent again: {0}")]
     TooLarge(String),
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Online => write!(f, "the relay answers"),
+            Self::CaughtUp => write!(f, "all that waited has arrived"),
+            Self::Offline { why } => write!(f, "no relay: {}. What you write is kept; trying again", sanitise(why)),
+            Self::Message { message: StoredMessage { peer, text, .. }, arrival } => match arrival {
+                Arrival::InOrder => write!(f, "{peer}: {}", sanitise(text)),
+                arrival => write!(f, "{peer} ({arrival}): {}", sanitise(text)),
+            },
+            Self::State { peer, counter, state } => write!(f, "{counter} to {peer}: {state}"),
+            Self::NotJoined(peer) => write!(f, "{peer} has not joined; what you write is held until they do"),
+            Self::Joined(peer) => write!(f, "{peer} has joined"),
+            Self::Pinned(peer) => write!(f, "first key of {peer} put on record; nobody has compared it yet"),
+            Self::KeyChanged(peer) => write!(
+                f,
+                "THE KEY OF {peer} HAS CHANGED. They began anew, or somebody stands between you: both look exactly like this. Nothing is sent until you decide."
+            ),
+            Self::Blocked { peer, waiting } => {
+                write!(f, "{waiting} held: the key of {peer} has changed, and you have not decided")
+            }
+            Self::NoOneTimeKey(peer) => {
+                write!(f, "{peer} had no one-time key left; your first message is protected by the signed prekey alone")
+            }
+            Self::SetAside { peer, why } => write!(f, "a message from {peer} was put aside: {why}"),
+            Self::Alarm { peer, alarm: Alarm::OwnKeyReplaced } => write!(f, "{peer}, {}", Alarm::OwnKeyReplaced),
+            Self::Alarm { peer, alarm } => write!(f, "{peer}: {}", sanitise(&alarm.to_string())),
+            Self::Delayed(why) => write!(f, "the relay asks to wait: {}", sanitise(why)),
+            Self::Refused(why) => write!(f, "the relay refuses: {}", sanitise(why)),
+        }
+    }
 }

@@ -157,10 +157,7 @@ impl Incoming<'_> {
         self.step.events.push(Event::Message { message, arrival });
         if contact.accepted && !contact.blocked() {
             let receipt = Content::Receipt { sent_at: self.now, of: counter };
-            let way = Contact { mode: if sealed { Mode::Sealed } else { Mode::Open }, ..contact.clone() };
-            let mut none = Sessions::default();
-            let sessions = sessions.unwrap_or(&mut none);
-            enqueue(self.rows, &way, sessions, MessageId::random(rng), receipt, &mut self.step, rng)?;
+            enqueue(self.rows, &contact.peer, sessions, MessageId::random(rng), receipt, &mut self.step, rng)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ mod incoming;
 mod receive;
 mod trust;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::CryptoRng;
 
@@ -29,8 +29,8 @@ use crate::wire::{ClientFrame, Content, MAX_TEXT, MessageId, Payload, Token, Use
 
 pub use event::{Alarm, Event, SetAside, Step};
 
-/// How many held texts of a peer are looked at in one step.
-const BATCH: u32 = 1_000;
+/// How long keys that were refused are left alone, in milliseconds: each answer may use up a one-time key of the peer.
+const UNUSABLE: u64 = 10 * 60 * 1000;
 
 /// One user's client, without network and clock.
 #[derive(Debug)]
@@ -46,12 +46,15 @@ pub struct Messenger {
     one_time_left: usize,
     /// Peers whose keys were asked for: the answer is awaited.
     asked: BTreeSet<UserId>,
-    /// Peers that have not joined: asked again at every tick.
+    /// Peers that have not joined: asked for again at every tick.
     absent: BTreeSet<UserId>,
+    /// Peers whose keys were refused, and when: not asked for again for a while, unless something has changed.
+    unusable: BTreeMap<UserId, u64>,
     /// Peers for whom the user wants a new session.
     reset: BTreeSet<UserId>,
-    /// Messages that the relay refused for now: sent again at the next tick.
-    delayed: BTreeSet<MessageId>,
+    /// Peers whose mail the relay refused for now. Their messages are tried one at a time, so that they stay in order; the
+    /// one that is on its way, if one is.
+    delayed: BTreeMap<UserId, Option<MessageId>>,
 }
 
 /// Why a step was not taken. Nothing has changed then.
@@ -72,6 +75,9 @@ pub enum MessengerError {
     /// Nobody of that name is known.
     #[error("there is no conversation with {0} yet; write to them first")]
     Unknown(UserId),
+    /// There is no other key to decide on.
+    #[error("the key of {0} has not changed; there is nothing to decide")]
+    Unchanged(UserId),
     /// The conversation is pinned as sealed and open was asked for.
     #[error("the conversation with {0} is sealed; to give it to the relay in the clear, type /mode open in it")]
     PinnedSealed(UserId),
@@ -109,8 +115,9 @@ impl Messenger {
             one_time_left: 0,
             asked: BTreeSet::new(),
             absent: BTreeSet::new(),
+            unusable: BTreeMap::new(),
             reset: BTreeSet::new(),
-            delayed: BTreeSet::new(),
+            delayed: BTreeMap::new(),
         })
     }
 
@@ -146,6 +153,7 @@ impl Messenger {
         if peer == self.me.id() {
             return Err(MessengerError::Myself);
         }
+        self.unusable.remove(peer);
         let resetting = self.reset.contains(peer);
         let step = self.vault.transaction(|rows| {
             let mut contact = rows.contact(peer)?.unwrap_or_else(|| Contact::new(peer.clone(), Mode::Sealed));
@@ -179,6 +187,8 @@ impl Messenger {
         self.online = true;
         (self.one_time_left, self.waiting) = (*one_time_left, *waiting);
         self.asked.clear();
+        self.unusable.clear();
+        self.delayed.clear();
         let mut step = Step::default();
         step.events.push(Event::Online);
         let mine = self.me.statement().to_bytes();
@@ -220,15 +230,26 @@ impl Messenger {
         if self.prekeys.rotate(now, rng) || self.runs_low() {
             self.publish(&mut step, rng)?;
         }
-        if !self.absent.is_empty() || !self.delayed.is_empty() {
-            for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
-                if self.absent.contains(&peer) || self.delayed.remove(&id) {
-                    step.frames.push(ClientFrame::Send { id, to: peer, payload });
-                }
-            }
+        self.unusable.retain(|_, refused| now < refused.saturating_add(UNUSABLE));
+        for peer in self.delayed.keys().cloned().collect::<Vec<_>>() {
+            self.try_again(&peer, &mut step)?;
         }
         self.ask_for_keys(&mut step)?;
         Ok(step)
+    }
+
+    /// Sends the next message to a peer whose mail was refused for now, unless one is on its way. When all have left, others
+    /// follow as they come.
+    fn try_again(&mut self, peer: &UserId, step: &mut Step) -> Result<()> {
+        let Some(None) = self.delayed.get(peer) else { return Ok(()) };
+        match self.vault.rows().next_out(peer)? {
+            Some(OutboxRow { id, peer, payload }) => {
+                step.frames.push(ClientFrame::Send { id, to: peer.clone(), payload });
+                self.delayed.insert(peer, Some(id));
+            }
+            None => drop(self.delayed.remove(peer)),
+        }
+        Ok(())
     }
 
     /// Shown to the user: texts up to number `n`, of one peer or of all.
@@ -274,12 +295,16 @@ impl Messenger {
         Ok(())
     }
 
-    /// Asks for the keys of everybody for whom a text waits, or a new session is wanted; once until answered.
+    /// Asks for the keys of everybody for whom a text waits, who has not joined, or with whom a new session is wanted;
+    /// once until answered.
     fn ask_for_keys(&mut self, step: &mut Step) -> Result<()> {
-        let held = self.vault.rows().messages(None, Some(StoredState::Held), BATCH)?;
-        let peers: BTreeSet<UserId> =
-            held.into_iter().map(|held| held.peer).chain(self.reset.iter().cloned()).collect();
+        let held = self.vault.rows().held_for()?;
+        let others = self.absent.iter().chain(&self.reset).cloned();
+        let peers: BTreeSet<UserId> = held.into_iter().chain(others).collect();
         for peer in peers {
+            if self.unusable.contains_key(&peer) {
+                continue;
+            }
             let blocked = self.vault.rows().contact(&peer)?.is_some_and(|contact| contact.blocked());
             if !blocked && self.asked.insert(peer.clone()) {
                 step.frames.push(ClientFrame::Fetch { user: peer });
@@ -288,22 +313,29 @@ impl Messenger {
         Ok(())
     }
 
-    /// Offline nothing leaves: all of it is in the vault and leaves when the connection stands. Keys are asked for once.
+    /// Offline nothing leaves: all of it is in the vault and leaves when the connection stands. Keys are asked for once, and
+    /// nothing overtakes what was refused for now.
     fn leave(&mut self, mut step: Step, peer: &UserId) -> Step {
         if !self.online {
             step.frames.clear();
         }
-        let asked = &mut self.asked;
-        step.frames.retain(|frame| !matches!(frame, ClientFrame::Fetch { .. }) || asked.insert(peer.clone()));
+        let (asked, delayed) = (&mut self.asked, &self.delayed);
+        step.frames.retain(|frame| match frame {
+            ClientFrame::Fetch { .. } => asked.insert(peer.clone()),
+            ClientFrame::Send { to, .. } => !delayed.contains_key(to),
+            _ => true,
+        });
         step
     }
 }
 
 /// Moves a contact's held texts to the outbox as far as that is possible: never while its key change waits for a
 /// decision, and sealed ones only in a session. Without one, it asks for keys.
+///
+/// A text goes the way it was typed: what was typed as sealed is not handed over in the clear because the mode changed since.
 fn dispatch(rows: &Rows, contact: &Contact, resetting: bool, step: &mut Step, rng: &mut impl CryptoRng) -> Result<()> {
     let peer = &contact.peer;
-    let held = rows.messages(Some(peer), Some(StoredState::Held), BATCH)?;
+    let held = rows.messages(Some(peer), Some(StoredState::Held), u32::MAX)?;
     if held.is_empty() {
         return Ok(());
     }
@@ -311,17 +343,14 @@ fn dispatch(rows: &Rows, contact: &Contact, resetting: bool, step: &mut Step, rn
         step.events.push(Event::Blocked { peer: peer.clone(), waiting: held.len() });
         return Ok(());
     }
-    let mut sessions = match contact.mode {
-        Mode::Open => Sessions::default(),
-        Mode::Sealed => rows.sessions(peer)?,
-    };
-    if contact.mode == Mode::Sealed && (resetting || !sessions.can_send()) {
-        step.frames.push(ClientFrame::Fetch { user: peer.clone() });
-        return Ok(());
-    }
-    for StoredMessage { id, counter, at, text, .. } in held {
+    let mut sessions = rows.sessions(peer)?;
+    for StoredMessage { id, counter, at, sealed, text, .. } in held {
+        if sealed && (resetting || !sessions.can_send()) {
+            step.frames.push(ClientFrame::Fetch { user: peer.clone() });
+            break;
+        }
         let content = Content::Text { sent_at: at, counter, text };
-        enqueue(rows, contact, &mut sessions, id, content, step, rng)?;
+        enqueue(rows, peer, sealed.then_some(&mut sessions), id, content, step, rng)?;
         rows.advance(&id, StoredState::Held, StoredState::Saved)?;
         step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Saved });
     }
@@ -329,26 +358,26 @@ fn dispatch(rows: &Rows, contact: &Contact, resetting: bool, step: &mut Step, rn
     Ok(())
 }
 
-/// Encrypts (or not) and puts the result into the outbox: from here on exactly these bytes are sent, however often. The
-/// caller saves the sessions in the same transaction.
+/// Encrypts (or, without sessions, does not) and puts the result into the outbox: from here on exactly these bytes are sent,
+/// however often. The caller saves the sessions in the same transaction.
 fn enqueue(
     rows: &Rows,
-    contact: &Contact,
-    sessions: &mut Sessions,
+    peer: &UserId,
+    sessions: Option<&mut Sessions>,
     id: MessageId,
     content: Content,
     step: &mut Step,
     rng: &mut impl CryptoRng,
 ) -> Result<()> {
-    let payload = match contact.mode {
-        Mode::Open => Payload::Open(content),
-        Mode::Sealed => {
+    let payload = match sessions {
+        None => Payload::Open(content),
+        Some(sessions) => {
             let padded = content::encode(&content)?;
             let Some(blob) = sessions.encrypt(&padded, rng) else { return Ok(()) };
             Payload::Sealed(blob.into())
         }
     };
-    let row = OutboxRow { id, peer: contact.peer.clone(), payload };
+    let row = OutboxRow { id, peer: peer.clone(), payload };
     rows.add_outbox(&row, rng)?;
     step.frames.push(ClientFrame::Send { id, to: row.peer, payload: row.payload });
     Ok(())

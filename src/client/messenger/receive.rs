@@ -46,7 +46,10 @@ impl Messenger {
         let bundle = match bundle.verify(self.me.statement(), now) {
             Ok(bundle) => bundle,
             Err(BundleRefused::NoPrekey | BundleRefused::Identities(0)) => return Ok(self.not_joined(peer)),
-            Err(refused) => return Ok(Step::alarm(peer, refused.into())),
+            Err(refused) => {
+                self.unusable.insert(peer.clone(), now);
+                return Ok(Step::alarm(peer, refused.into()));
+            }
         };
         let resetting = self.reset.contains(&peer);
         let me = &self.me;
@@ -79,15 +82,20 @@ impl Messenger {
         self.reset.remove(&peer);
         let mut step = self.leave(step, &peer);
         if self.absent.remove(&peer) {
+            self.try_again(&peer, &mut step)?;
             step.events.insert(0, Event::Joined(peer));
         }
         Ok(step)
     }
 
+    /// The relay has it. A text that was held back meanwhile, because a key changed, had left before: it is not sent again.
     fn accepted(&mut self, id: &MessageId) -> Result<Step> {
         let moved = self.vault.transaction(|rows| {
             rows.remove_outbox(id)?;
-            rows.advance(id, StoredState::Saved, StoredState::Accepted)
+            match rows.advance(id, StoredState::Saved, StoredState::Accepted)? {
+                None => rows.advance(id, StoredState::Held, StoredState::Accepted),
+                moved => Ok(moved),
+            }
         })?;
         let mut step = Step::default();
         if let Some((peer, counter)) = moved {
@@ -96,7 +104,16 @@ impl Messenger {
             }
             step.events.push(Event::State { peer, counter, state: StoredState::Accepted });
         }
+        self.next_of(id, &mut step)?;
         Ok(step)
+    }
+
+    /// If this message of a delayed peer was on its way, it is no more: the next one follows.
+    fn next_of(&mut self, id: &MessageId, step: &mut Step) -> Result<()> {
+        let of = self.delayed.iter().find(|(_, on_its_way)| on_its_way.as_ref() == Some(id));
+        let Some(peer) = of.map(|(peer, _)| peer.clone()) else { return Ok(()) };
+        self.delayed.insert(peer.clone(), None);
+        self.try_again(&peer, step)
     }
 
     /// Mail: opened, counted and kept in one transaction; acknowledged after it.
@@ -109,8 +126,9 @@ impl Messenger {
             return Ok(step);
         }
         let hash = hash(&from, &payload);
+        self.unusable.remove(&from);
         let (me, prekeys) = (&self.me, &self.prekeys);
-        let (mut step, consumed) = self.vault.transaction(|rows| {
+        let (step, consumed) = self.vault.transaction(|rows| {
             let mut incoming = Incoming { rows, me, prekeys, now, step: Step::default(), consumed: Vec::new() };
             if rows.was_seen(&hash)? {
                 return Ok((incoming.step, incoming.consumed));
@@ -131,6 +149,7 @@ impl Messenger {
             Ok::<_, super::MessengerError>((incoming.step, incoming.consumed))
         })?;
         self.consumed(&consumed);
+        let mut step = self.leave(step, &from);
         step.frames.insert(0, ack);
         Ok(step)
     }
@@ -143,6 +162,7 @@ impl Messenger {
         }
     }
 
+    /// The relay refused something: for now, and it is tried again; or for good, and somebody is told.
     fn refused(
         &mut self,
         code: ErrorCode,
@@ -155,15 +175,28 @@ impl Messenger {
         }
         let mut step = Step::default();
         match (code, id, user) {
-            (ErrorCode::UnknownUser, _, Some(user)) => return Ok(self.not_joined(user)),
-            (ErrorCode::TooLarge, Some(id), user) => {
-                self.vault.transaction(|rows| rows.remove_outbox(&id))?;
-                let peer = user.unwrap_or_else(|| self.me.id().clone());
-                step.events.push(Event::Alarm { peer, alarm: Alarm::TooLarge(detail) });
+            (ErrorCode::UnknownUser, id, Some(user)) if self.rows().contact(&user)?.is_some() => {
+                if id.is_some() {
+                    self.delayed.insert(user.clone(), None);
+                }
+                return Ok(self.not_joined(user));
             }
-            (ErrorCode::MailboxFull | ErrorCode::TooFast | ErrorCode::NotStored, id, _) => {
-                self.delayed.extend(id);
-                step.events.push(Event::Delayed(detail));
+            (ErrorCode::MailboxFull | ErrorCode::TooFast | ErrorCode::NotStored, Some(_), Some(user)) => {
+                if self.delayed.insert(user, None).is_none() {
+                    step.events.push(Event::Delayed(detail));
+                }
+            }
+            (ErrorCode::TooFast | ErrorCode::NotStored, None, _) => {} // keys: asked for again at the next tick
+            (ErrorCode::TooLarge, Some(id), _) => {
+                let moved = self.vault.transaction(|rows| {
+                    rows.remove_outbox(&id)?;
+                    rows.advance(&id, StoredState::Saved, StoredState::Refused)
+                })?;
+                if let Some((peer, counter)) = moved {
+                    step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Refused });
+                    step.events.push(Event::Alarm { peer, alarm: Alarm::TooLarge(detail) });
+                }
+                self.next_of(&id, &mut step)?;
             }
             _ => step.events.push(Event::Refused(detail)),
         }

@@ -38,7 +38,7 @@ impl Messenger {
         })
     }
 
-    /// Changes how the conversation travels from now on. Texts that still wait go in the new mode.
+    /// Changes how the conversation travels from now on. Texts that still wait go the way they were typed.
     ///
     /// # Errors
     /// [`MessengerError::Vault`].
@@ -59,13 +59,24 @@ impl Messenger {
     /// what the relay had accepted before is not sent again.
     ///
     /// # Errors
-    /// [`MessengerError::Vault`].
+    /// [`MessengerError::Unchanged`] if no other key had turned up.
     pub fn accept_key(&mut self, peer: &UserId, now: u64, rng: &mut impl CryptoRng) -> Result<(Contact, Step)> {
         self.decide(peer, now, rng, |rows, contact, rng| {
-            if contact.accept_change() {
-                rows.save_sessions(peer, &Sessions::default(), rng)?;
+            if !contact.accept_change() {
+                return Err(MessengerError::Unchanged(peer.clone()));
             }
-            Ok(())
+            Ok(rows.save_sessions(peer, &Sessions::default(), rng)?)
+        })
+    }
+
+    /// Keeps the key on record and drops the other one: what was held leaves, in the sessions there are.
+    ///
+    /// # Errors
+    /// [`MessengerError::Unchanged`] if no other key had turned up.
+    pub fn reject_key(&mut self, peer: &UserId, now: u64, rng: &mut impl CryptoRng) -> Result<(Contact, Step)> {
+        self.decide(peer, now, rng, |_, contact, _| match contact.changed.take() {
+            Some(_) => Ok(()),
+            None => Err(MessengerError::Unchanged(peer.clone())),
         })
     }
 
@@ -100,6 +111,7 @@ impl Messenger {
             return Err(MessengerError::Unknown(peer.clone()));
         }
         self.reset.insert(peer.clone());
+        self.unusable.remove(peer);
         let step = Step { frames: vec![ClientFrame::Fetch { user: peer.clone() }], events: Vec::new() };
         Ok(self.leave(step, peer))
     }

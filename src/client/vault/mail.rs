@@ -1,5 +1,7 @@
 //! Mail: what was said, what must still leave, what waits, and what came before.
 
+use std::fmt;
+
 use rand::CryptoRng;
 use rusqlite::params;
 
@@ -14,7 +16,7 @@ const MAX_QUARANTINE: i64 = 100;
 const ADVANCE: &str =
     "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter";
 const DELIVERED: &str = "UPDATE messages SET state = 'delivered' WHERE peer = ?1 AND outgoing = 1 AND counter = ?2
-    AND state IN ('saved', 'accepted') RETURNING peer, counter";
+    AND state IN ('saved', 'accepted', 'refused') RETURNING peer, counter";
 const MARK_READ: &str =
     "UPDATE messages SET state = 'read' WHERE state = 'unread' AND n <= ?1 AND (?2 IS NULL OR peer = ?2)";
 
@@ -37,6 +39,8 @@ pub enum StoredState {
     Accepted,
     /// Mine: the peer's client has it.
     Delivered,
+    /// Mine: the relay will not take it; it is not sent again.
+    Refused,
     /// Theirs: not shown yet.
     Unread,
     /// Theirs: shown.
@@ -201,6 +205,29 @@ impl Rows<'_> {
         Ok(all)
     }
 
+    /// What must reach the relay next for this peer.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn next_out(&self, peer: &UserId) -> Result<Option<OutboxRow>> {
+        let sql = "SELECT id, payload FROM outbox WHERE peer = ?1 ORDER BY n LIMIT 1";
+        let mut query = self.db.prepare_cached(sql)?;
+        let mut found = query.query([peer.as_str()])?;
+        let Some(row) = found.next()? else { return Ok(None) };
+        let payload = self.payload(&row.get::<_, Vec<u8>>(1)?)?;
+        Ok(Some(OutboxRow { id: MessageId(row.get(0)?), peer: peer.clone(), payload }))
+    }
+
+    /// For whom texts are held.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn held_for(&self) -> Result<Vec<UserId>> {
+        let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM messages WHERE state = 'held'")?;
+        let names = query.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        names.iter().map(|name| user(name)).collect()
+    }
+
     /// Queues something for the relay.
     ///
     /// # Errors
@@ -296,6 +323,20 @@ impl Rows<'_> {
     }
 }
 
+impl fmt::Display for StoredState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Held => "held",
+            Self::Saved => "on its way",
+            Self::Accepted => "at the relay",
+            Self::Delivered => "delivered",
+            Self::Refused => "refused by the relay",
+            Self::Unread => "unread",
+            Self::Read => "read",
+        })
+    }
+}
+
 impl StoredState {
     fn name(self) -> &'static str {
         match self {
@@ -303,14 +344,16 @@ impl StoredState {
             Self::Saved => "saved",
             Self::Accepted => "accepted",
             Self::Delivered => "delivered",
+            Self::Refused => "refused",
             Self::Unread => "unread",
             Self::Read => "read",
         }
     }
 
     fn from_name(name: &str) -> Result<Self> {
-        let all = [Self::Held, Self::Saved, Self::Accepted, Self::Delivered, Self::Unread, Self::Read];
-        all.into_iter().find(|state| state.name() == name).ok_or(VaultError::Row)
+        let mine = [Self::Held, Self::Saved, Self::Accepted, Self::Delivered, Self::Refused];
+        let mut all = mine.into_iter().chain([Self::Unread, Self::Read]);
+        all.find(|state| state.name() == name).ok_or(VaultError::Row)
     }
 }
 

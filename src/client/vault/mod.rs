@@ -238,14 +238,6 @@ impl Vault {
     }
 }
 
-/// Whether the vault at `path` exists and asks for a passphrase.
-#[must_use]
-pub fn needs_passphrase(path: &Path) -> bool {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let Ok(db) = Connection::open_with_flags(path, flags) else { return false };
-    Rows { db: &db, cipher: &RowCipher::Plain }.wrapped_key().is_ok_and(|wrapped| wrapped.is_some())
-}
-
 /// A directory that only its owner enters, made with its parents.
 fn private_dir(dir: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
