@@ -2,19 +2,19 @@
 //!
 //! Done means that the relay has it on disk. Here an unknown peer is an error, unlike in a chat, where the text waits.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tokio::time::timeout;
 
 use super::me;
 use crate::client::Client;
-use crate::client::contacts::Mode;
 use crate::client::messenger::Event;
 use crate::client::vault::StoredState;
 use crate::home::Home;
+use crate::protocol::content::TooLong;
 use crate::wire::{MAX_TEXT, UserId, sanitise};
 
 /// How long each answer of the relay may take.
@@ -34,45 +34,62 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(Args { me, peer, open, common }: Args, home: &Home) -> Result<ExitCode> {
-    let mut text = String::new();
-    let limit = MAX_TEXT as u64 + 2;
-    std::io::stdin()
-        .lock()
-        .take(limit)
-        .read_to_string(&mut text)
-        .context("standard input is not UTF-8 text; nothing was sent")?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = read_text()?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut client = common.client(home, &me)?;
-        let sent = send(&mut client, &peer, text, open, &common).await;
+        let sent = send(&mut client, &peer, &text, open, &common).await;
         client.close().await?;
         sent
     })
 }
 
-async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common: &me::Args) -> Result<ExitCode> {
-    online(client, common).await?;
-    let contact = client.converse(peer, open)?;
-    if contact.mode == Mode::Sealed && contact.identity.is_none() {
-        client.meet(peer)?;
-        until(client, "keys", |event| match event {
-            Event::Pinned(pinned) if pinned == peer => Some(Ok(())),
-            Event::NotJoined(absent) if absent == peer => Some(Err(anyhow::anyhow!(
-                "{peer} has not joined this relay; nothing was sent (they join with `blindrelay chat {peer}`)"
-            ))),
-            _ => None,
-        })
-        .await?;
+/// The text, less one line end. Not more is read than tells that it is too long.
+fn read_text() -> Result<String> {
+    let mut stdin = std::io::stdin().lock();
+    if stdin.is_terminal() {
+        eprintln!("blindrelay: type the text, then Ctrl-D");
     }
-    client.send(peer, text)?;
+    let mut text = Vec::new();
+    stdin.by_ref().take(MAX_TEXT as u64 + 3).read_to_end(&mut text).context("cannot read standard input")?;
+    let line = text.strip_suffix(b"\n").unwrap_or(&text);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > MAX_TEXT {
+        bail!("{TooLong}; nothing was sent");
+    }
+    if line.is_empty() {
+        bail!("there is no text on standard input; nothing was sent");
+    }
+    String::from_utf8(line.to_vec()).context("standard input is not UTF-8 text; nothing was sent")
+}
+
+async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common: &me::Args) -> Result<ExitCode> {
+    let nothing = "nothing was sent";
+    online(client, common).await.context(nothing)?;
+    let contact = client.converse(peer, open).context(nothing)?;
+    if contact.identity.is_none() {
+        pinned(client, peer).await.context(nothing)?;
+    }
+    client.send(peer, text).context(nothing)?;
+    let mut mine = None;
     until(client, "the message", |event| match event {
-        Event::State { state: StoredState::Accepted, .. } => Some(Ok(())),
+        Event::State { peer: to, counter, state } if to == peer => match state {
+            StoredState::Held => {
+                mine = Some(*counter);
+                None
+            }
+            StoredState::Accepted | StoredState::Delivered if mine == Some(*counter) => Some(Ok(())),
+            StoredState::Refused if mine == Some(*counter) => Some(Err(anyhow!("the relay will not take it"))),
+            _ => None,
+        },
         Event::NotJoined(absent) if absent == peer => {
-            Some(Err(anyhow::anyhow!("{peer} has not joined this relay; the text is kept and leaves once they have")))
+            Some(Err(anyhow!("{peer} has not joined this relay; the text is kept, and leaves once they have")))
         }
-        Event::Blocked { .. } | Event::KeyChanged(_) => Some(Err(anyhow::anyhow!(
-            "the key of {peer} has changed; the text is held. Compare numbers in `blindrelay chat`, then /accept"
+        Event::Blocked { peer: changed, .. } | Event::KeyChanged(changed) if changed == peer => Some(Err(anyhow!(
+            "the key of {peer} has changed; the text is held. Compare numbers in `blindrelay chat`, then /accept or /reject"
         ))),
+        Event::Alarm { peer: of, alarm } if of == peer => {
+            Some(Err(anyhow!("{}; the text is kept", sanitise(&alarm.to_string()))))
+        }
         _ => None,
     })
     .await?;
@@ -85,8 +102,22 @@ pub(super) async fn online(client: &mut Client, common: &me::Args) -> Result<()>
     until(client, "a connection", |event| match event {
         Event::Online => Some(Ok(())),
         Event::Offline { why } => {
-            Some(Err(anyhow::anyhow!("no relay at {url} ({}); start one with `blindrelay relay`", sanitise(why))))
+            Some(Err(anyhow!("no relay at {url} ({}); {}", sanitise(why), me::how_to_start(&url))))
         }
+        _ => None,
+    })
+    .await
+}
+
+/// Asks for a peer's keys and waits until they are on record.
+pub(super) async fn pinned(client: &mut Client, peer: &UserId) -> Result<()> {
+    client.meet(peer)?;
+    until(client, "keys", |event| match event {
+        Event::Pinned(pinned) if pinned == peer => Some(Ok(())),
+        Event::NotJoined(absent) if absent == peer => {
+            Some(Err(anyhow!("{peer} has not joined this relay (they join with `blindrelay chat {peer}`)")))
+        }
+        Event::Alarm { peer: of, alarm } if of == peer => Some(Err(anyhow!("{}", sanitise(&alarm.to_string())))),
         _ => None,
     })
     .await

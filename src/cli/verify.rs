@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 
 use super::me;
-use super::send::{online, until};
-use crate::client::messenger::Event;
+use super::send::{online, pinned};
 use crate::home::Home;
 use crate::wire::UserId;
 
@@ -33,15 +32,7 @@ pub(super) fn run(Args { me, peer, json, common }: Args, home: &Home) -> Result<
         if client.messenger().safety_number(&peer)?.is_none() {
             online(&mut client, &common).await?;
             client.converse(&peer, false)?;
-            client.meet(&peer)?;
-            until(&mut client, "keys", |event| match event {
-                Event::Pinned(pinned) if *pinned == peer => Some(Ok(())),
-                Event::NotJoined(absent) if *absent == peer => {
-                    Some(Err(anyhow!("{peer} has not joined this relay; there is no key to compare")))
-                }
-                _ => None,
-            })
-            .await?;
+            pinned(&mut client, &peer).await.context("there is no key to compare")?;
         }
         let number = client.messenger().safety_number(&peer)?;
         let contact = client.messenger().rows().contact(&peer)?;

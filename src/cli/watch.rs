@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use axum::http::StatusCode;
 use futures_util::StreamExt;
 
-use crate::home::Home;
+use crate::home::{Home, HomeError};
 use crate::http::{self, HttpError};
 use crate::relay::{SIGHTINGS, Sighting};
 use crate::wire::{Content, Payload, RelayUrl, Token, sanitise};
@@ -38,7 +38,8 @@ async fn watch(url: &RelayUrl, home: &Home, json: bool) -> Result<ExitCode> {
         let token = home.token("operator");
         let outcome = match token {
             Ok(token) => follow(url, &token, &mut last, json, &mut waiting).await,
-            Err(error) => Err(End::Lost(error.to_string())),
+            Err(HomeError::NoToken(_)) => Err(End::Lost(format!("no relay has run on {} yet", home.path().display()))),
+            Err(error) => return Err(error.into()),
         };
         match outcome {
             Err(End::Output) => return Ok(ExitCode::SUCCESS), // whoever read our output has gone
@@ -46,7 +47,7 @@ async fn watch(url: &RelayUrl, home: &Home, json: bool) -> Result<ExitCode> {
                 "the relay at {url} does not take this home's operator token; name the relay's home with --home DIR"
             ),
             Err(End::Lost(why)) if !std::mem::replace(&mut waiting, true) => {
-                eprintln!("blindrelay: no relay to watch at {url} yet ({why}); waiting for one");
+                eprintln!("blindrelay: nothing to watch at {url} now ({why}); waiting for a relay there");
             }
             Err(End::Lost(_)) | Ok(()) => {}
         }
