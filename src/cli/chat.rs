@@ -263,7 +263,7 @@ impl Chat {
         let mut hint = format!(" ({})", self.how_to_start);
         if let Some(home) = &self.home {
             match ensure_relay(home) {
-                Ok(started) => hint = if started { ", with one started here" } else { "" }.to_owned(),
+                Ok(started) => hint = String::from(if started { ", with one started here" } else { "" }),
                 Err(error) => self.screen.print(Tone::Alarm, &format!("! {error:#}"))?,
             }
         }

@@ -97,9 +97,10 @@ pub(super) fn how_to_start(url: &RelayUrl) -> String {
         return "start one with `blindrelay relay`".to_owned();
     }
     let address = url.to_string().trim_start_matches("ws://").replace("localhost", "127.0.0.1");
-    match url.is_loopback() {
-        true => format!("start one there with `blindrelay relay --listen {address}`, or leave --relay out"),
-        false => "check the address; is its relay running?".to_owned(),
+    if url.is_loopback() {
+        format!("start one there with `blindrelay relay --listen {address}`, or leave --relay out")
+    } else {
+        "check the address; is its relay running?".to_owned()
     }
 }
 

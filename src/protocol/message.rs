@@ -280,7 +280,9 @@ mod tests {
             // A whole block stands for a number from 2^128 up to twice that: one tag in 16 gives two such.
             if let (F(1, x), F(1, y)) = (x, y) {
                 out.truncate(end - 32);
-                [x, y, tag].iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
+                for number in [x, y, tag] {
+                    out.extend_from_slice(&number.to_le_bytes());
+                }
                 break;
             }
         }

@@ -49,7 +49,7 @@ impl Default for Limits {
             fetch: Rate { burst: 60, per_second: 2 },
             hello: Duration::from_secs(10),
             idle: Duration::from_secs(90),
-            stalled: Duration::from_secs(60),
+            stalled: Duration::from_mins(1),
         }
     }
 }
