@@ -8,7 +8,7 @@
 //! statement = u8 length || id || 0x01 || Ed25519 (32) || 0x02 || X25519 (32) || signature (64)
 //! ```
 //!
-//! Source: PQXDH rev. 3, "Keys" (there one key pair serves both uses; here there are two).
+//! Source: PQXDH rev. 3, "Elliptic Curve Keys" (there one key pair serves both uses; here there are two).
 
 use rand::CryptoRng;
 
