@@ -9,17 +9,30 @@
 mod bounds;
 #[path = "protocol/bundles.rs"]
 mod bundles;
+#[path = "protocol/docs.rs"]
+mod docs;
+#[path = "protocol/example.rs"]
+mod example;
+#[path = "protocol/examples.rs"]
+mod examples;
 #[path = "protocol/handshake.rs"]
 mod handshake;
 #[path = "protocol/inside.rs"]
 mod inside;
 #[path = "protocol/people.rs"]
 mod people;
+#[path = "protocol/post.rs"]
+mod post;
 #[path = "protocol/sessions.rs"]
 mod sessions;
 #[path = "protocol/tamper.rs"]
 mod tamper;
 #[path = "protocol/theft.rs"]
 mod theft;
+#[path = "protocol/trust.rs"]
+mod trust;
+#[cfg(unix)]
+#[path = "protocol/vault.rs"]
+mod vault;
 #[path = "protocol/vectors.rs"]
 mod vectors;

@@ -128,6 +128,11 @@ pub fn effort(quick: usize, full: usize) -> usize {
     if std::env::var("EFFORT").is_ok_and(|effort| effort == "full") { full } else { quick }
 }
 
+/// A text of `docs/`.
+pub fn document(name: &str) -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/").to_owned() + name).unwrap_or_default()
+}
+
 pub fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     assert!(digits.len().is_multiple_of(2));
