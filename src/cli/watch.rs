@@ -13,6 +13,9 @@ use crate::http::{self, HttpError};
 use crate::relay::{SIGHTINGS, Sighting};
 use crate::wire::{Content, Payload, RelayUrl, Token, sanitise};
 
+/// Columns of a line.
+const WIDTH: usize = 80;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The relay, on this machine [default: ws://127.0.0.1:4747]
@@ -111,9 +114,28 @@ fn show(Sighting { n: _, id: _, at, from, to, size, payload }: &Sighting, data: 
         Payload::Sealed(_) => ("\u{1b}[32m", "\u{1b}[0m"),
     };
     let head = format!("{time} {from} → {to} {size} B {mode} ");
-    let room = 80_usize.saturating_sub(head.chars().count()).max(24);
-    let cut: String = what.chars().take(room).collect();
-    let more = if cut.len() < what.len() { "…" } else { "" };
-    writeln!(out, "{head}{}{cut}{more}{}", colour.0, colour.1)?;
+    writeln!(out, "{head}{}{}{}", colour.0, cut(&what, WIDTH.saturating_sub(head.chars().count())), colour.1)?;
     out.flush()
+}
+
+/// What fits into the rest of the line, and at least a little of it.
+fn cut(what: &str, room: usize) -> String {
+    let room = room.max(24);
+    if what.chars().count() <= room {
+        return what.to_owned();
+    }
+    what.chars().take(room - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_blob_fills_the_line_and_does_not_wrap_it() {
+        assert_eq!(cut("fits in", 30), "fits in");
+        assert_eq!(cut(&"a".repeat(30), 30), "a".repeat(30));
+        assert_eq!(cut(&"→".repeat(31), 30), "→".repeat(29) + "…");
+        assert_eq!(cut(&"a".repeat(99), 3).chars().count(), 24);
+    }
 }
