@@ -80,6 +80,12 @@ enum Command {
     Man,
 }
 
+/// The whole command line, for whoever wants to check what a document says of it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
