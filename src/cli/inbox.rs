@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use super::me;
-use super::send::{online, until};
+use super::send::{online, until, warn};
 use crate::client::messenger::Event;
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::home::Home;
@@ -43,11 +43,10 @@ pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Re
         let deadline = Instant::now() + Duration::from_secs(wait.min(86_400));
         while wait > 0 && unread(&mut client)?.is_empty() {
             match timeout_at(deadline, client.next()).await {
-                Ok(event) => {
-                    if event?.is_none() {
-                        break;
-                    }
-                }
+                Ok(event) => match event? {
+                    Some(event) => warn(&event),
+                    None => break,
+                },
                 Err(_) => break,
             }
         }

@@ -134,16 +134,21 @@ pub(super) async fn until(
             if let Some(decided) = decide(&event) {
                 return decided;
             }
-            match event {
-                Event::Refused(why) => bail!("the relay refuses: {}", sanitise(&why)),
-                Event::Alarm { peer, alarm } => eprintln!("blindrelay: {peer}: {}", sanitise(&alarm.to_string())),
-                Event::Delayed(why) => eprintln!("blindrelay: the relay asks to wait: {}", sanitise(&why)),
-                _ => {}
+            if let Event::Refused(_) = event {
+                bail!("{event}");
             }
+            warn(&event);
         }
         bail!("the relay ended the connection for good")
     };
     timeout(PATIENCE, waiting)
         .await
         .unwrap_or_else(|_| bail!("the relay did not confirm {what} in time; what was taken is kept in the vault"))
+}
+
+/// Says what somebody should know who did not ask.
+pub(super) fn warn(event: &Event) {
+    if let Event::KeyChanged(_) | Event::Alarm { .. } | Event::Delayed(_) = event {
+        eprintln!("blindrelay: {event}");
+    }
 }
