@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "architecture/code.rs"]
 mod code;
+#[path = "architecture/teaching.rs"]
+mod teaching;
 
 use code::{blank, roots, says};
 
