@@ -130,18 +130,17 @@ impl Incoming<'_> {
         content: Content,
         rng: &mut impl CryptoRng,
     ) -> Result<()> {
-        let peer = contact.peer.clone();
+        let (peer, sealed) = (contact.peer.clone(), sessions.is_some());
         let (at, counter, text) = match content {
             Content::Text { sent_at, counter, text } => (sent_at, counter, text),
             Content::Receipt { sent_at: _, of } => {
-                if let Some((peer, counter)) = self.rows.delivered(&peer, of)? {
+                if let Some((peer, counter)) = self.rows.delivered(&peer, of, sealed)? {
                     self.step.events.push(Event::State { peer, counter, state: StoredState::Delivered });
                 }
                 return Ok(());
             }
         };
         let arrival = contact.arrived(counter);
-        let sealed = sessions.is_some();
         let mut message = StoredMessage {
             n: 0,
             peer,
