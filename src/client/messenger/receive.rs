@@ -68,7 +68,11 @@ impl Messenger {
             }
             rows.save_contact(&contact)?;
             let mut sessions = rows.sessions(&peer)?;
-            let wanted = contact.mode == Mode::Sealed && (resetting || !sessions.can_send());
+            let sealed = || -> Result<bool> {
+                let held = rows.messages(Some(&peer), Some(StoredState::Held), u32::MAX)?;
+                Ok(contact.mode == Mode::Sealed || held.iter().any(|message| message.sealed))
+            };
+            let wanted = resetting || (!sessions.can_send() && sealed()?);
             if wanted && !contact.blocked() {
                 sessions.initiate(me, &bundle, rng)?;
                 rows.save_sessions(&peer, &sessions, rng)?;
