@@ -61,8 +61,8 @@ async fn chat(me: &str, peer: &str) -> Result<()> {
                 None => break,
             },
             event = client.next() => match event?.context("the relay refuses this client")? {
-                Event::Message { message, arrival } => {
-                    println!("{}: {}   [{arrival:?}]", message.peer, sanitise(&message.text));
+                Event::Message { message } => {
+                    println!("{}: {}   [{}]", message.peer, sanitise(&message.text), message.arrival);
                     client.messenger().mark_read(message.n, None)?;
                 }
                 Event::State { state: StoredState::Delivered, counter, .. } => println!("  {counter} delivered"),

@@ -203,14 +203,14 @@ impl Chat {
 
     fn show_unread(&mut self) -> Result<()> {
         for message in self.client.messenger().rows().messages(None, Some(StoredState::Unread), u32::MAX)? {
-            self.arrived(&message, Arrival::InOrder)?;
+            self.arrived(&message)?;
         }
         Ok(())
     }
 
-    fn arrived(&mut self, message: &StoredMessage, arrival: Arrival) -> Result<()> {
-        if arrival != Arrival::InOrder {
-            self.screen.print(Tone::Alarm, &format!("  ⋯ {arrival}"))?;
+    fn arrived(&mut self, message: &StoredMessage) -> Result<()> {
+        if message.arrival != Arrival::InOrder {
+            self.screen.print(Tone::Alarm, &format!("  ⋯ {}", message.arrival))?;
         }
         // Marked before it is printed: after a crash in between it is among the earlier ones, not shown as new twice.
         self.client.messenger().mark_read(message.n, Some(&message.peer))?;
@@ -230,7 +230,7 @@ impl Chat {
 
     fn show(&mut self, event: Event) -> Result<()> {
         let (tone, hint) = match &event {
-            Event::Message { message, arrival } => return self.arrived(message, *arrival),
+            Event::Message { message } => return self.arrived(message),
             Event::State { peer, counter, state } => return self.progress(peer, *counter, *state),
             Event::CaughtUp => return Ok(()),
             Event::Online if !std::mem::take(&mut self.offline) => return Ok(()),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::me;
 use super::send::{online, until, warn};
+use crate::client::contacts::Arrival;
 use crate::client::messenger::Event;
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::home::Home;
@@ -68,12 +69,13 @@ pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Re
 
 fn print(messages: &[StoredMessage], json: bool) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for StoredMessage { peer, sealed, counter, at, text, .. } in messages {
+    for StoredMessage { peer, sealed, counter, at, arrival, text, .. } in messages {
         let mode = if *sealed { "sealed" } else { "open" };
         if json {
             writeln!(out, "{}", json!({"from": peer, "mode": mode, "counter": counter, "sent_at": at, "text": text}))?;
         } else {
-            writeln!(out, "{peer} ({mode}): {}", sanitise(text))?;
+            let mark = if *arrival == Arrival::InOrder { String::new() } else { format!(", {arrival}") };
+            writeln!(out, "{peer} ({mode}{mark}): {}", sanitise(text))?;
         }
     }
     Ok(out.flush()?)

@@ -32,8 +32,6 @@ pub enum Event {
     Message {
         /// Unread; `n` is its number.
         message: StoredMessage,
-        /// Where it stands among the peer's texts.
-        arrival: Arrival,
     },
     /// A text of mine moved on.
     State {
@@ -126,7 +124,7 @@ impl fmt::Display for Event {
             Self::Online => write!(f, "the relay answers"),
             Self::CaughtUp => write!(f, "all that waited has arrived"),
             Self::Offline { why } => write!(f, "no relay: {}. What you write is kept; trying again", sanitise(why)),
-            Self::Message { message: StoredMessage { peer, text, .. }, arrival } => match arrival {
+            Self::Message { message: StoredMessage { peer, arrival, text, .. } } => match arrival {
                 Arrival::InOrder => write!(f, "{peer}: {}", sanitise(text)),
                 arrival => write!(f, "{peer} ({arrival}): {}", sanitise(text)),
             },

@@ -150,10 +150,11 @@ impl Incoming<'_> {
             counter,
             at,
             state: StoredState::Unread,
+            arrival,
             text,
         };
         message.n = self.rows.add_message(&message, rng)?;
-        self.step.events.push(Event::Message { message, arrival });
+        self.step.events.push(Event::Message { message });
         if contact.accepted && !contact.blocked() {
             let receipt = Content::Receipt { sent_at: self.now, of: counter };
             enqueue(self.rows, &contact.peer, sessions, MessageId::random(rng), receipt, &mut self.step, rng)?;

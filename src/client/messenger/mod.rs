@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::CryptoRng;
 
-use super::contacts::{Contact, Mode};
+use super::contacts::{Arrival, Contact, Mode};
 use super::vault::{OutboxRow, Rows, StoredMessage, StoredState, Vault, VaultError};
 use crate::crypto::CryptoError;
 use crate::protocol::content::{self, TooLong};
@@ -170,6 +170,7 @@ impl Messenger {
                 counter,
                 at: now,
                 state: StoredState::Held,
+                arrival: Arrival::InOrder,
                 text: text.to_owned(),
             };
             rows.add_message(&message, rng)?;

@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::VaultError;
 use super::rows::{Result, Rows, signed, unsigned, user};
+use crate::client::contacts::Arrival;
 use crate::wire::{MessageId, Payload, UserId};
 
 /// The most messages in quarantine; the oldest go first.
@@ -66,6 +67,8 @@ pub struct StoredMessage {
     pub at: u64,
     /// Where it stands.
     pub state: StoredState,
+    /// Theirs: where its counter stood among those that had arrived. Kept, so that a gap is marked whenever it is shown.
+    pub arrival: Arrival,
     /// What it says.
     pub text: String,
 }
@@ -104,10 +107,10 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn add_message(&self, message: &StoredMessage, rng: &mut impl CryptoRng) -> Result<i64> {
-        let StoredMessage { n: _, peer, outgoing, sealed, id, counter, at, state, text } = message;
+        let StoredMessage { n: _, peer, outgoing, sealed, id, counter, at, state, arrival, text } = message;
         let body = self.cipher.protect("text", text.as_bytes(), rng);
-        let sql = "INSERT INTO messages (peer, outgoing, sealed, id, counter, at, state, body)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let sql = "INSERT INTO messages (peer, outgoing, sealed, id, counter, at, state, body, arrival)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (counter, at) = (signed(*counter), signed(*at));
         self.db.prepare_cached(sql)?.execute(params![
             peer.as_str(),
@@ -117,7 +120,8 @@ impl Rows<'_> {
             counter,
             at,
             state.name(),
-            body
+            body,
+            arrival_to_row(*arrival)
         ])?;
         Ok(self.db.last_insert_rowid())
     }
@@ -146,6 +150,7 @@ impl Rows<'_> {
                 counter: unsigned(row.get(5)?),
                 at: unsigned(row.get(6)?),
                 state: StoredState::from_name(&row.get::<_, String>(7)?)?,
+                arrival: arrival_from_row(row.get(9)?),
                 text: String::from_utf8(body.to_vec()).map_err(|_| VaultError::Row)?,
             });
         }
@@ -321,6 +326,25 @@ impl Rows<'_> {
     pub fn see(&self, hash: &[u8; 32]) -> Result<()> {
         self.db.prepare_cached("INSERT OR IGNORE INTO seen VALUES (?1)")?.execute([hash])?;
         Ok(())
+    }
+}
+
+/// 0 in order, a gap as its size, -1 late, -2 repeated.
+fn arrival_to_row(arrival: Arrival) -> i64 {
+    match arrival {
+        Arrival::InOrder => 0,
+        Arrival::Gap(missing) => i64::try_from(missing).unwrap_or(i64::MAX),
+        Arrival::Late => -1,
+        Arrival::Repeated => -2,
+    }
+}
+
+fn arrival_from_row(number: i64) -> Arrival {
+    match number {
+        0 => Arrival::InOrder,
+        -1 => Arrival::Late,
+        gap if gap > 0 => Arrival::Gap(gap.cast_unsigned()),
+        _ => Arrival::Repeated,
     }
 }
 

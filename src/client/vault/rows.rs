@@ -26,7 +26,8 @@ CREATE TABLE sessions (peer TEXT NOT NULL, place INTEGER NOT NULL, secret BLOB N
 CREATE TABLE remembered (session BLOB PRIMARY KEY, prekey INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE messages (
   n INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT NOT NULL, outgoing INTEGER NOT NULL, sealed INTEGER NOT NULL,
-  id BLOB NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL);
+  id BLOB NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL,
+  arrival INTEGER NOT NULL);
 CREATE INDEX messages_by_peer ON messages (peer, outgoing, counter);
 CREATE INDEX messages_by_id ON messages (id);
 CREATE INDEX messages_open_ends ON messages (state) WHERE state = 'held' OR state = 'unread';
