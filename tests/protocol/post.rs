@@ -145,7 +145,7 @@ impl Post {
 /// The texts that were shown, with where each stood.
 pub fn shown(events: &[Event]) -> Vec<String> {
     let texts = events.iter().filter_map(|event| match event {
-        Event::Message { message, arrival } => Some(format!("{} ({arrival})", message.text)),
+        Event::Message { message } => Some(format!("{} ({})", message.text, message.arrival)),
         _ => None,
     });
     texts.collect()

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use blindrelay::client::contacts::Arrival;
 use blindrelay::client::vault::{Passphrase, StoredMessage, StoredState, Vault, VaultError};
 use blindrelay::protocol::session::Recipient;
 use blindrelay::wire::MessageId;
@@ -78,6 +79,7 @@ fn without_its_passphrase_a_vault_tells_neither_texts_nor_keys() {
             counter: 1,
             at: NOW,
             state: StoredState::Read,
+            arrival: Arrival::InOrder,
             text: text.to_owned(),
         };
         let saved: Result<i64, VaultError> = vault.transaction(|rows| rows.add_message(&message, &mut dice()));
