@@ -5,6 +5,7 @@
 //! Origin  another page's                     403   a foreign page that posts, or opens a WebSocket
 //! ?token  right: 303 and the cookie          401   wrong
 //! Cookie  ours: the page                     401   none, or one of an earlier run
+//!         from a link elsewhere: once more   200   asked again from here, where the cookie comes along
 //! ```
 //!
 //! Browsers say where a request comes from: `Origin` on everything but plain reads, `Sec-Fetch-Site` on all. What changes
@@ -55,6 +56,7 @@ pub struct NotLoopback(pub SocketAddr);
 enum Verdict {
     Pass,
     SignIn,
+    Again,
     Refuse(StatusCode, &'static str),
 }
 
@@ -105,7 +107,12 @@ impl Guard {
         if !matches!(site, None | Some(b"same-origin" | b"none")) && request.uri().path() != "/" {
             return foreign;
         }
-        if self.has_cookie(headers) { Verdict::Pass } else { stale() }
+        match self.has_cookie(headers) {
+            true => Verdict::Pass,
+            // Who comes in from another page does not bring a strict cookie along; one step further, from here, they do.
+            false if !matches!(site, None | Some(b"same-origin" | b"none")) => Verdict::Again,
+            false => stale(),
+        }
     }
 
     /// The host a request names, if it is this machine with our port, once, and the same in both places.
@@ -146,6 +153,7 @@ async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     let mut response = match guard.judge(&request) {
         Verdict::Pass => next.run(request).await,
         Verdict::SignIn => guard.sign_in(),
+        Verdict::Again => ([(header::REFRESH, "0;url=/")], "One moment.").into_response(),
         Verdict::Refuse(status, why) => refusal(status, why),
     };
     for (name, value) in &HEADERS {

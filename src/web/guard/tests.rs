@@ -175,6 +175,17 @@ async fn every_answer_forbids_what_the_page_does_not_bring_along() {
     }
 }
 
+#[tokio::test]
+async fn a_link_on_another_page_leads_in_with_one_step_more() {
+    let page = Page::new();
+    let front = |headers: &str| format!("GET / HTTP/1.1\r\nHost: 127.0.0.1:{PORT}{headers}");
+    let answer = page.ask(&front("\r\nSec-Fetch-Site: cross-site")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\nrefresh: 0;url=/\r\n"), "{answer}");
+    assert!(!answer.contains("the page"), "{answer}");
+    assert_eq!(page.status(&front("\r\nSec-Fetch-Site: same-origin")).await, 401, "the second step needs the cookie");
+    assert_eq!(page.with("GET /", "\r\nSec-Fetch-Site: same-origin").await, 200);
+}
+
 #[test]
 fn neither_token_nor_cookie_is_printed_by_accident() {
     let page = Page::new();
