@@ -8,6 +8,8 @@
 mod cdp;
 #[path = "browser/eye.rs"]
 mod eye;
+#[path = "browser/hall.rs"]
+mod hall;
 #[path = "browser/hostile.rs"]
 mod hostile;
 #[path = "browser/load.rs"]
@@ -16,3 +18,5 @@ mod load;
 mod look;
 #[path = "browser/relay.rs"]
 mod relay;
+#[path = "browser/stage.rs"]
+mod stage;

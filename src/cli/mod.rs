@@ -19,6 +19,8 @@ mod relay;
 mod screen;
 #[cfg(feature = "ends")]
 mod send;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod stage;
 #[cfg(feature = "relay")]
 mod streamco;
 #[cfg(feature = "ends")]
@@ -50,6 +52,9 @@ enum Command {
     /// Show the difference in one go: one conversation open and sealed, and a search of all the relay had
     #[cfg(all(feature = "ends", feature = "relay"))]
     Demo(demo::Args),
+    /// Show it on one page for a lecture hall: Alice, the relay, the partner, Bob, and a guided tour
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Stage(stage::Args),
     /// Talk with somebody, line by line
     #[cfg(feature = "ends")]
     Chat(chat::Args),
@@ -93,6 +98,8 @@ pub fn main() -> ExitCode {
     let run = || match command {
         #[cfg(all(feature = "ends", feature = "relay"))]
         Command::Demo(args) => demo::run(args),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Stage(args) => stage::run(args),
         #[cfg(feature = "ends")]
         Command::Chat(args) => chat::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
