@@ -42,7 +42,7 @@ pub(super) fn run(Args { port, open_browser }: Args) -> Result<ExitCode> {
         let launcher = TempDir::with_prefix("blindrelay-open-")?;
         let announce = |url: &str| {
             let mut out = io::stdout();
-            let text = format!("blindrelay stage: open {url}\nIt works in one browser on this machine. Ctrl-C ends the stage and deletes its keys.");
+            let text = format!("blindrelay stage: open {url}\nFor browsers on this machine only. Ctrl-C ends the stage and deletes its keys.");
             let _closed = writeln!(out, "{text}").and_then(|()| out.flush());
             if open_browser && let Err(error) = browse(launcher.path(), url) {
                 eprintln!("blindrelay: no browser could be started ({error}); open the address above yourself");

@@ -61,6 +61,8 @@ pub enum Act {
     Swap,
     /// Alice takes the changed key as Bob's.
     Accept,
+    /// Alice keeps the key that she has.
+    Keep,
     /// End the relay's process without a warning.
     Kill,
     /// Begin anew: fresh homes, fresh keys, a fresh relay.

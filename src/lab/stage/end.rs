@@ -11,7 +11,7 @@ use super::board::Shown;
 use super::keys::{KeyStory, Keys};
 use crate::client::Client;
 use crate::client::contacts::Mode;
-use crate::client::messenger::{Alarm, Event};
+use crate::client::messenger::Event;
 use crate::client::vault::{StoredState, Vault};
 use crate::clock::Clock;
 use crate::protocol::message::{HANDSHAKE_LEN, OVERHEAD};
@@ -56,7 +56,7 @@ struct Pane<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line {
-    Said { n: i64, mine: bool, sealed: bool, state: &'static str, shown: Shown },
+    Said { n: i64, mine: bool, sealed: bool, state: String, shown: Shown },
     Note(Note),
 }
 
@@ -232,7 +232,7 @@ impl End {
         log.extend(std::iter::from_fn(|| notes.next_if(|note| note.after < first)).map(Line::Note));
         for message in messages {
             let (n, mine, sealed) = (message.n, message.outgoing, message.sealed);
-            log.push(Line::Said { n, mine, sealed, state: state(message.state), shown: Shown::of(&message.text) });
+            log.push(Line::Said { n, mine, sealed, state: message.state.to_string(), shown: Shown::of(&message.text) });
             log.extend(std::iter::from_fn(|| notes.next_if(|note| note.after <= n)).map(Line::Note));
         }
         log.extend(notes.map(Line::Note));
@@ -272,16 +272,6 @@ impl Padding {
     }
 }
 
-fn state(state: StoredState) -> &'static str {
-    match state {
-        StoredState::Held => "held",
-        StoredState::Saved => "waiting for the relay",
-        StoredState::Accepted => "at the relay",
-        StoredState::Delivered => "delivered",
-        StoredState::Unread | StoredState::Read => "read",
-    }
-}
-
 /// A name as a person writes it: a user's name is in small letters.
 pub(super) fn called(user: &UserId) -> String {
     let (first, rest) = user.as_str().split_at(1);
@@ -290,24 +280,14 @@ pub(super) fn called(user: &UserId) -> String {
 
 /// What the device tells its owner, and whether it is an alarm.
 fn note(event: &Event) -> Option<(bool, String)> {
-    let quiet = |text: String| Some((false, text));
-    let alarm = |text: String| Some((true, text));
     match event {
-        Event::KeyChanged(peer) => alarm(format!(
-            "{}'s key has changed. A new device, or somebody in between: both look like this. Nothing is sent.",
-            called(peer)
+        Event::KeyChanged(peer) => Some((
+            true,
+            format!("{}'s key has changed. A new device, or somebody in between: both look like this.", called(peer)),
         )),
-        Event::Blocked { waiting: 1, .. } => alarm("Held here, not sent, until you decide about the key.".to_owned()),
-        Event::Blocked { waiting, .. } => alarm(format!("{waiting} texts held here until you decide about the key.")),
-        Event::Alarm { alarm: Alarm::OwnKeyReplaced, .. } => alarm(
-            "The relay was showing another key as yours. Whoever asked for your key may have been given that one."
-                .to_owned(),
-        ),
-        Event::Alarm { alarm: other, .. } => alarm(other.to_string()),
-        Event::SetAside { why, .. } => alarm(format!("A message was put aside: {why}.")),
-        Event::Delayed(why) => quiet(format!("The relay asks to wait: {why}")),
-        Event::Refused(why) => alarm(format!("The relay refuses: {why}")),
+        Event::Blocked { waiting, .. } => Some((true, format!("{waiting} held here until you decide about the key."))),
+        Event::Alarm { .. } | Event::SetAside { .. } | Event::Refused(_) => Some((true, event.to_string())),
+        Event::Delayed(_) => Some((false, event.to_string())),
         _ => None,
     }
-    .map(|(alarm, text)| (alarm, crate::wire::sanitise(&text)))
 }

@@ -56,7 +56,7 @@ struct Pair {
 }
 
 impl Seen {
-    pub(super) fn add(&mut self, Sighting { n, at, from, to, size, payload }: &Sighting) {
+    pub(super) fn add(&mut self, Sighting { n, id: _, at, from, to, size, payload }: &Sighting) {
         self.last = *n;
         let (text, noise, receipt) = match payload {
             Payload::Open(Content::Text { text, .. }) => (Some(Shown::of(text)), None, false),

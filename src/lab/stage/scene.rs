@@ -31,7 +31,7 @@ use crate::client::messenger::Event;
 use crate::clock::Clock;
 use crate::home::Home;
 use crate::relay::Sighting;
-use crate::streamco::{self, InboxMessage};
+use crate::streamco::{self, InboxMessage, StreamcoError};
 use crate::wire::{Payload, UserId};
 
 /// An act waits at most this long for what was said before.
@@ -223,6 +223,8 @@ impl Scene {
                 self.swapped = true;
             }
             Act::Accept => self.alice.on()?.accept_key(&self.bob.id)?,
+            Act::Keep => self.alice.on()?.reject_key(&self.bob.id)?,
+            Act::Kill if self.down.is_some() => bail!("the relay is down already; it starts again in a moment"),
             Act::Kill => self.relay.child.start_kill()?,
             Act::Reset | Act::Step { .. } => bail!("that is for the stage, not for the scene"),
         }
@@ -280,7 +282,11 @@ impl Scene {
     /// StreamCo's own client reads Bob's inbox: it is Bob who connected it to his account.
     fn ask_streamco(&self) -> Result<JoinHandle<Inbox>> {
         let (url, token, user) = (self.relay.url.clone(), self.home.token("streamco")?, self.bob.id.clone());
-        Ok(tokio::spawn(async move { streamco::inbox(&url, &token, &user).await.map_err(|error| error.to_string()) }))
+        let why = |error| match error {
+            StreamcoError::NoPlatform(_) => "the relay does not answer right now; try again in a moment".to_owned(),
+            other => other.to_string(),
+        };
+        Ok(tokio::spawn(async move { streamco::inbox(&url, &token, &user).await.map_err(why) }))
     }
 
     /// Puts everything on the board, and sends StreamCo to read if there is something new.

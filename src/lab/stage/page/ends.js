@@ -6,7 +6,7 @@ import { keys, number } from "/keys.js";
 import { bar, legend } from "/padding.js";
 import { rows } from "/rows.js";
 
-const MARKS = { delivered: "✓", "at the relay": "… at the relay", "waiting for the relay": "… waiting for the relay", held: "▲ held, not sent" };
+const MARKS = { delivered: "✓", "at the relay": "… at the relay", "on its way": "… on its way", held: "▲ held", "refused by the relay": "▲ refused" };
 
 /** One end. `tell` shows a notice. */
 export function end(name, peer, tell) {

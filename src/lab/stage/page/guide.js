@@ -41,9 +41,9 @@ export function guide(stage, enter) {
     if (stage.thief() && !acts.some((wish) => wish.do === "steal")) acts.unshift({ do: "forget" });
     let good = true;
     for (const wish of acts) good = good && report(await act(wish));
-    running = false;
     if (good) await go(at.step, true);
-    else draw();
+    running = false;
+    draw();
   }
 
   function forward() {
@@ -111,7 +111,9 @@ export function guide(stage, enter) {
     return [
       ["Start the tour", 1, { do: "reset" }],
       ["Compare numbers", null, { do: "compare" }],
-      stage.scene().swapped ? ["Accept the new key", null, { do: "accept" }] : ["Swap Bob's key", null, { do: "swap" }],
+      ...(stage.end("alice").number?.changed
+        ? [["Accept the new key", null, { do: "accept" }], ["Keep the old key", null, { do: "keep" }]]
+        : [["Swap Bob's key", null, { do: "swap" }]]),
       stage.thief() ? ["Put the copy away", null, { do: "forget" }] : ["Copy Bob's keys", null, { do: "steal" }],
       power("alice", "Alice"),
       power("bob", "Bob"),

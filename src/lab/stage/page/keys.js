@@ -28,15 +28,19 @@ export function keys(device, before) {
     return el("li", {}, el("span", {}, name), el("span", { class: "bytes" }, what));
   });
   const fresh = new Set(wiped.slice(0, gone - before));
-  const column = (kind, write) => el("ul", {}, wiped.filter((key) => key.kind === kind).slice(0, 5)
-    .map((key) => el("li", { class: fresh.has(key) ? "now" : "" }, el("s", { class: "bytes" }, write(key)))));
-  const now = gone > before ? `Wiped: ${gone}, new: ${gone - before}` : `Wiped: ${gone}`;
+  const column = (kind, name, write) => el("ul", {}, el("li", { class: "name" }, name),
+    wiped.filter((key) => key.kind === kind).slice(0, 5)
+      .map((key) => el("li", { class: fresh.has(key) ? "now" : "" }, el("s", { class: "bytes" }, write(key)))));
   return [
     el("h3", {}, "Exist now"),
     el("ul", { class: "exist" }, rows),
-    el("h3", {}, now),
-    el("div", { class: "wiped quiet" }, column("sent", (key) => `→ ${key.n}`), column("received", (key) => `← ${key.n}`), column("ratchet", (key) => key.print)),
-    el("ul", { class: "just unseen", "aria-live": "polite" }, just.map((line) => el("li", {}, line))),
+    el("h3", {}, gone > before ? `Wiped: ${gone}, new: ${gone - before}` : `Wiped: ${gone}`),
+    el("div", { class: "wiped quiet" },
+      column("sent", "sealed", (key) => `→ ${key.n}`),
+      column("received", "opened", (key) => `← ${key.n}`),
+      column("ratchet", "ratchet", (key) => key.print)),
+    just.length > 0 ? el("h3", {}, "The last step") : null,
+    el("ul", {}, just.map((line) => el("li", {}, line))),
   ];
 }
 

@@ -37,7 +37,7 @@ export function relay() {
     if (up) verdict(state, seen.feed);
     else show(state, badge("gone"));
     const feed = only ? seen.feed.filter((row) => row.from === only) : seen.feed;
-    say(lead, feed.length === 0 ? "Carries every message. Holds no keys." : only ? `Only what ${only} sent:` : "");
+    say(lead, feed.length === 0 ? "Carries every message. Holds no keys." : only ? `Only what ${only[0].toUpperCase()}${only.slice(1)} sent:` : "");
     rows(list, feed, (row) => row.n, drawRow);
     show(tally, drawTally(seen.tally));
   }
