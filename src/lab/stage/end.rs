@@ -192,7 +192,7 @@ impl End {
         Ok(())
     }
 
-    /// Whether something is still on its way. A device that lost its connection is not waited for.
+    /// Whether a text of this device is still on its way. A device that lost its connection is not waited for.
     pub(super) fn busy(&mut self) -> Result<bool> {
         let Some(client) = self.client.as_mut().filter(|_| self.online || !self.met) else { return Ok(false) };
         let online = self.online;
@@ -202,13 +202,13 @@ impl End {
             return Ok(true);
         }
         let blocked = contact.is_some_and(|contact| contact.blocked());
-        let mine = rows.messages(Some(&self.peer), None, LOG)?.into_iter().filter(|message| message.outgoing);
         let waits = |state| match state {
             StoredState::Held => !blocked,
             StoredState::Saved | StoredState::Accepted => true,
             _ => false,
         };
-        Ok(!rows.outbox()?.is_empty() || mine.into_iter().any(|message| waits(message.state)))
+        let texts = rows.messages(Some(&self.peer), None, LOG)?;
+        Ok(texts.into_iter().any(|text| text.outgoing && waits(text.state)))
     }
 
     /// What the pane shows.
