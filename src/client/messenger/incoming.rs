@@ -6,7 +6,8 @@
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 
-use super::{Alarm, Event, Result, SetAside, Step, enqueue};
+use super::outgoing::enqueue;
+use super::{Alarm, Event, Result, SetAside, Step};
 use crate::client::contacts::{Contact, Mode, Trust};
 use crate::client::vault::{Rows, StoredMessage, StoredState};
 use crate::protocol::session::Recipient;

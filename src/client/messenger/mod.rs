@@ -12,6 +12,7 @@
 
 mod event;
 mod incoming;
+mod outgoing;
 mod receive;
 mod trust;
 
@@ -22,12 +23,13 @@ use rand::CryptoRng;
 use super::contacts::{Arrival, Contact, Mode};
 use super::vault::{OutboxRow, Rows, StoredMessage, StoredState, Vault, VaultError};
 use crate::crypto::CryptoError;
-use crate::protocol::content::{self, TooLong};
+use crate::protocol::content::TooLong;
 use crate::protocol::params::ONE_TIME_STOCK;
-use crate::protocol::{IdentityKeyPair, PreKeyStore, Sessions};
-use crate::wire::{ClientFrame, Content, MAX_TEXT, MessageId, Payload, Token, UserId, VERSION, Welcome};
+use crate::protocol::{IdentityKeyPair, PreKeyStore};
+use crate::wire::{ClientFrame, MAX_TEXT, MessageId, Token, UserId, VERSION, Welcome};
 
 pub use event::{Alarm, Event, SetAside, Step};
+use outgoing::{Delay, dispatch};
 
 /// How long keys that were refused are left alone, in milliseconds: each answer may use up a one-time key of the peer.
 const UNUSABLE: u64 = 10 * 60 * 1000;
@@ -50,11 +52,13 @@ pub struct Messenger {
     absent: BTreeSet<UserId>,
     /// Peers whose keys were refused, and when: not asked for again for a while, unless something has changed.
     unusable: BTreeMap<UserId, u64>,
+    /// Peers of whom the user wants a key on record before anything is written.
+    meeting: BTreeSet<UserId>,
     /// Peers for whom the user wants a new session.
     reset: BTreeSet<UserId>,
-    /// Peers whose mail the relay refused for now. Their messages are tried one at a time, so that they stay in order; the
-    /// one that is on its way, if one is.
-    delayed: BTreeMap<UserId, Option<MessageId>>,
+    /// Peers whose mail the relay refused for now, or might: their messages are tried one at a time, so that they stay in
+    /// order.
+    delayed: BTreeMap<UserId, Delay>,
 }
 
 /// Why a step was not taken. Nothing has changed then.
@@ -116,6 +120,7 @@ impl Messenger {
             asked: BTreeSet::new(),
             absent: BTreeSet::new(),
             unusable: BTreeMap::new(),
+            meeting: BTreeSet::new(),
             reset: BTreeSet::new(),
             delayed: BTreeMap::new(),
         })
@@ -179,7 +184,14 @@ impl Messenger {
             dispatch(rows, &contact, resetting, &mut step, rng)?;
             Ok::<_, MessengerError>(step)
         })?;
-        Ok(self.leave(step, peer))
+        if self.online && self.may_be_absent(peer)? {
+            self.delayed.entry(peer.clone()).or_default();
+        }
+        let mut step = self.leave(step, peer);
+        if self.online {
+            self.try_again(peer, &mut step)?;
+        }
+        Ok(step)
     }
 
     /// The connection stands: publishes what the relay lacks, sends again what it has not confirmed, asks for keys.
@@ -204,7 +216,12 @@ impl Messenger {
             self.publish(&mut step, rng)?;
         }
         for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
-            step.frames.push(ClientFrame::Send { id, to: peer, payload });
+            if self.may_be_absent(&peer)? {
+                self.delayed.entry(peer.clone()).or_default();
+                self.try_again(&peer, &mut step)?;
+            } else {
+                step.frames.push(ClientFrame::Send { id, to: peer, payload });
+            }
         }
         self.ask_for_keys(&mut step)?;
         if self.waiting == 0 {
@@ -237,20 +254,6 @@ impl Messenger {
         }
         self.ask_for_keys(&mut step)?;
         Ok(step)
-    }
-
-    /// Sends the next message to a peer whose mail was refused for now, unless one is on its way. When all have left, others
-    /// follow as they come.
-    fn try_again(&mut self, peer: &UserId, step: &mut Step) -> Result<()> {
-        let Some(None) = self.delayed.get(peer) else { return Ok(()) };
-        match self.vault.rows().next_out(peer)? {
-            Some(OutboxRow { id, peer, payload }) => {
-                step.frames.push(ClientFrame::Send { id, to: peer.clone(), payload });
-                self.delayed.insert(peer, Some(id));
-            }
-            None => drop(self.delayed.remove(peer)),
-        }
-        Ok(())
     }
 
     /// Shown to the user: texts up to number `n`, of one peer or of all.
@@ -295,91 +298,4 @@ impl Messenger {
         }
         Ok(())
     }
-
-    /// Asks for the keys of everybody for whom a text waits, who has not joined, or with whom a new session is wanted;
-    /// once until answered.
-    fn ask_for_keys(&mut self, step: &mut Step) -> Result<()> {
-        let held = self.vault.rows().held_for()?;
-        let others = self.absent.iter().chain(&self.reset).cloned();
-        let peers: BTreeSet<UserId> = held.into_iter().chain(others).collect();
-        for peer in peers {
-            if self.unusable.contains_key(&peer) {
-                continue;
-            }
-            let blocked = self.vault.rows().contact(&peer)?.is_some_and(|contact| contact.blocked());
-            if !blocked && self.asked.insert(peer.clone()) {
-                step.frames.push(ClientFrame::Fetch { user: peer });
-            }
-        }
-        Ok(())
-    }
-
-    /// Offline nothing leaves: all of it is in the vault and leaves when the connection stands. Keys are asked for once, and
-    /// nothing overtakes what was refused for now.
-    fn leave(&mut self, mut step: Step, peer: &UserId) -> Step {
-        if !self.online {
-            step.frames.clear();
-        }
-        let (asked, delayed) = (&mut self.asked, &self.delayed);
-        step.frames.retain(|frame| match frame {
-            ClientFrame::Fetch { .. } => asked.insert(peer.clone()),
-            ClientFrame::Send { to, .. } => !delayed.contains_key(to),
-            _ => true,
-        });
-        step
-    }
-}
-
-/// Moves a contact's held texts to the outbox as far as that is possible: never while its key change waits for a
-/// decision, and sealed ones only in a session. Without one, it asks for keys.
-///
-/// A text goes the way it was typed: what was typed as sealed is not handed over in the clear because the mode changed since.
-fn dispatch(rows: &Rows, contact: &Contact, resetting: bool, step: &mut Step, rng: &mut impl CryptoRng) -> Result<()> {
-    let peer = &contact.peer;
-    let held = rows.messages(Some(peer), Some(StoredState::Held), u32::MAX)?;
-    if held.is_empty() {
-        return Ok(());
-    }
-    if contact.blocked() {
-        step.events.push(Event::Blocked { peer: peer.clone(), waiting: held.len() });
-        return Ok(());
-    }
-    let mut sessions = rows.sessions(peer)?;
-    for StoredMessage { id, counter, at, sealed, text, .. } in held {
-        if sealed && (resetting || !sessions.can_send()) {
-            step.frames.push(ClientFrame::Fetch { user: peer.clone() });
-            break;
-        }
-        let content = Content::Text { sent_at: at, counter, text };
-        enqueue(rows, peer, sealed.then_some(&mut sessions), id, content, step, rng)?;
-        rows.advance(&id, StoredState::Held, StoredState::Saved)?;
-        step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Saved });
-    }
-    rows.save_sessions(peer, &sessions, rng)?;
-    Ok(())
-}
-
-/// Encrypts (or, without sessions, does not) and puts the result into the outbox: from here on exactly these bytes are sent,
-/// however often. The caller saves the sessions in the same transaction.
-fn enqueue(
-    rows: &Rows,
-    peer: &UserId,
-    sessions: Option<&mut Sessions>,
-    id: MessageId,
-    content: Content,
-    step: &mut Step,
-    rng: &mut impl CryptoRng,
-) -> Result<()> {
-    let payload = match sessions {
-        None => Payload::Open(content),
-        Some(sessions) => {
-            let padded = content::encode(&content)?;
-            let Some(blob) = sessions.encrypt(&padded, rng) else { return Ok(()) };
-            Payload::Sealed(blob.into())
-        }
-    };
-    let row = OutboxRow { id, peer: peer.clone(), payload };
-    rows.add_outbox(&row, rng)?;
-    step.frames.push(ClientFrame::Send { id, to: row.peer, payload: row.payload });
-    Ok(())
 }

@@ -84,6 +84,7 @@ impl Messenger {
             Ok::<_, super::MessengerError>(step)
         })?;
         self.reset.remove(&peer);
+        self.meeting.remove(&peer);
         let mut step = self.leave(step, &peer);
         if self.absent.remove(&peer) {
             self.try_again(&peer, &mut step)?;
@@ -110,14 +111,6 @@ impl Messenger {
         }
         self.next_of(id, &mut step)?;
         Ok(step)
-    }
-
-    /// If this message of a delayed peer was on its way, it is no more: the next one follows.
-    fn next_of(&mut self, id: &MessageId, step: &mut Step) -> Result<()> {
-        let of = self.delayed.iter().find(|(_, on_its_way)| on_its_way.as_ref() == Some(id));
-        let Some(peer) = of.map(|(peer, _)| peer.clone()) else { return Ok(()) };
-        self.delayed.insert(peer.clone(), None);
-        self.try_again(&peer, step)
     }
 
     /// Mail: opened, counted and kept in one transaction; acknowledged after it.
@@ -181,12 +174,14 @@ impl Messenger {
         match (code, id, user) {
             (ErrorCode::UnknownUser, id, Some(user)) if self.rows().contact(&user)?.is_some() => {
                 if id.is_some() {
-                    self.delayed.insert(user.clone(), None);
+                    self.delayed.entry(user.clone()).or_default().on_its_way = None;
                 }
                 return Ok(self.not_joined(user));
             }
             (ErrorCode::MailboxFull | ErrorCode::TooFast | ErrorCode::NotStored, Some(_), Some(user)) => {
-                if self.delayed.insert(user, None).is_none() {
+                let delay = self.delayed.entry(user).or_default();
+                delay.on_its_way = None;
+                if !std::mem::replace(&mut delay.told, true) {
                     step.events.push(Event::Delayed(detail));
                 }
             }

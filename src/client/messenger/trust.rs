@@ -3,10 +3,10 @@
 use rand::CryptoRng;
 
 use super::incoming::Incoming;
-use super::{Messenger, MessengerError, Result, Step, dispatch};
+use super::{Messenger, MessengerError, Result, SetAside, Step, dispatch};
 use crate::client::contacts::{Contact, Mode};
 use crate::client::vault::Rows;
-use crate::protocol::{SafetyNumber, Sessions};
+use crate::protocol::{DecryptError, SafetyNumber, Sessions};
 use crate::wire::{ClientFrame, UserId};
 
 impl Messenger {
@@ -69,14 +69,19 @@ impl Messenger {
         })
     }
 
-    /// Keeps the key on record and drops the other one: what was held leaves, in the sessions there are.
+    /// Keeps the key on record and drops the other one, with what came under it: what was held leaves, in the sessions
+    /// there are.
     ///
     /// # Errors
     /// [`MessengerError::Unchanged`] if no other key had turned up.
     pub fn reject_key(&mut self, peer: &UserId, now: u64, rng: &mut impl CryptoRng) -> Result<(Contact, Step)> {
-        self.decide(peer, now, rng, |_, contact, _| match contact.changed.take() {
-            Some(_) => Ok(()),
-            None => Err(MessengerError::Unchanged(peer.clone())),
+        self.decide(peer, now, rng, |rows, contact, _| {
+            let other = contact.changed.take().ok_or_else(|| MessengerError::Unchanged(peer.clone()))?;
+            let why = SetAside::Unopened(DecryptError::IdentityChanged(Box::new(other))).to_string();
+            for row in rows.quarantine(Some(peer))?.iter().filter(|row| row.why == why) {
+                rows.remove_quarantine(row.n)?;
+            }
+            Ok(())
         })
     }
 
@@ -124,13 +129,16 @@ impl Messenger {
         Ok(self.rows().contact(peer)?.and_then(|contact| contact.safety_number(self.me.statement())))
     }
 
-    /// Asks for a peer's keys, to pin them before anything is written.
+    /// Asks for a peer's keys as soon as there is a connection, to pin them before anything is written.
     ///
     /// # Errors
     /// [`MessengerError::Vault`].
     pub fn meet(&mut self, peer: &UserId) -> Result<Step> {
-        let known = self.rows().contact(peer)?.is_some_and(|contact| contact.identity.is_some());
-        let frames = if known { Vec::new() } else { vec![ClientFrame::Fetch { user: peer.clone() }] };
+        if self.rows().contact(peer)?.is_some_and(|contact| contact.identity.is_some()) {
+            return Ok(Step::default());
+        }
+        self.meeting.insert(peer.clone());
+        let frames = vec![ClientFrame::Fetch { user: peer.clone() }];
         Ok(self.leave(Step { frames, events: Vec::new() }, peer))
     }
 
