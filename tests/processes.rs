@@ -1,0 +1,20 @@
+//! # The program from outside: real processes, real sockets, real files
+//!
+//! Question: does what a person types at two terminals work, whatever is killed, mistyped, full, damaged or hostile?
+//! Every test starts the program itself in a home of its own on a free port, or speaks to its relay with a bare WebSocket, and
+//! looks at what is printed, stored and left behind. Where something must *not* be found, the same search must
+//! find it in open mode.
+#![cfg(all(feature = "ends", feature = "relay"))]
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
+
+mod processes {
+    mod chats;
+    mod harness;
+    mod limits;
+    mod pair;
+    mod raw;
+    mod scripts;
+    mod sockets;
+    mod tampering;
+    mod trust;
+}
