@@ -86,11 +86,12 @@ fn main() -> Result<()> {
     let dh3 = ephemeral.diffie_hellman(&prekey.public())?;
     let dh4 = ephemeral.diffie_hellman(&one_time.public())?;
     let opk = [&one_time_id[..], &typed(params::TYPE_ONE_TIME_PREKEY, &one_time)].concat();
+    let begun = [&typed(params::TYPE_EPHEMERAL, &ephemeral)[..], &NOW.to_be_bytes()].concat();
     let parts: [&[u8]; 9] = [
         SESSION.as_bytes(),
         &body_a,
         &body_b,
-        &typed(params::TYPE_EPHEMERAL, &ephemeral),
+        &begun,
         &[&prekey_id[..], &signed].concat(),
         &[1],
         &opk,
@@ -155,8 +156,7 @@ fn main() -> Result<()> {
     );
 
     // ---- the blob ----
-    let ephemeral_key = typed(params::TYPE_EPHEMERAL, &ephemeral);
-    let handshake = [&statement_a[..], &ephemeral_key, &prekey_id, &[1], &one_time_id, &kem_ciphertext].concat();
+    let handshake = [&statement_a[..], &begun, &prekey_id, &[1], &one_time_id, &kem_ciphertext].concat();
     let before_header = [&session_ad[..], &[params::KIND_FIRST], &handshake, &salt].concat();
     let header_okm: Secret<44> = kdf::expand(&hka, &[HEADER.as_bytes(), &[0], &salt]);
     let header = [&typed(params::TYPE_RATCHET, &dhs)[..], &[0; 8]].concat();
@@ -170,7 +170,7 @@ fn main() -> Result<()> {
         "6 · The blob is sealed.",
         &[
             ("kind", &[params::KIND_FIRST], "a first message; later ones begin with 02 and have no handshake"),
-            ("handshake", &handshake, "alice's statement, 06, EK, prekey id, 01, one-time id, KEM"),
+            ("handshake", &handshake, "statement, 06, EK, time, prekey id, 01, one-time id, KEM"),
             ("header key, nonce", header_okm.expose(), "Expand(hka, label, 00, salt)"),
             ("header", &header, "07, ratchet key, length of last chain, number in this one"),
             ("sealed header", &sealed_header, "hides key and number; bound to all before it"),

@@ -6,7 +6,7 @@
 //! alone would let a cheat make one blob that two keys open to two texts. Associated data is all that stands before.
 //!
 //! ```text
-//! blob = kind (1) || [handshake (1261 + id)] || salt (24) || header (41 + 16) || commitment (32) || body (text + 16)
+//! blob = kind (1) || [handshake (1269 + id)] || salt (24) || header (41 + 16) || commitment (32) || body (text + 16)
 //!
 //! Expand(hk, "…header"  || 0 || salt)               → header key 32, nonce 12
 //! Expand(mk, "…message" || 0 || salt || session_ad) → body key 32, nonce 12, commitment 32
@@ -38,7 +38,7 @@ pub const HEADER_LEN: usize = 41;
 /// Bytes that a blob adds to its padded text, handshake aside.
 pub const OVERHEAD: usize = 1 + SALT + HEADER_LEN + TAG + 32 + TAG;
 /// Bytes of a handshake, the initiator's id aside.
-pub const HANDSHAKE_LEN: usize = 1261;
+pub const HANDSHAKE_LEN: usize = 1269;
 
 /// The ratchet's header: which key pair, which message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

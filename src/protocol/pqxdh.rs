@@ -10,7 +10,7 @@
 //! IK_A                 dh1
 //! EK_A      dh2        dh3       dh4
 //! ─                                        ss
-//! session_ad = SHA-256(label, ids, identities, EK, SPK, OPK, KEM key, KEM ciphertext)   each with its length
+//! session_ad = SHA-256(label, ids, identities, EK, time, SPK, OPK, KEM key, KEM ciphertext)   each with its length
 //! SK || hka || nhkb = HKDF(salt 0*32, FF*32 || dh1 || dh2 || dh3 [|| dh4] || ss, suite || session_ad)
 //! ```
 //!
@@ -36,6 +36,8 @@ pub struct Handshake {
     pub identity: IdentityStatement,
     /// EK_A.
     pub ephemeral: PublicKey,
+    /// When the initiator began, in milliseconds since 1970: of two sessions the later one sends.
+    pub started: u64,
     /// Which signed prekey (and KEM key) was used.
     pub prekey_id: u32,
     /// Which one-time prekey was used, if one was left.
@@ -81,6 +83,7 @@ impl From<CryptoError> for HandshakeRefused {
 pub fn initiate(
     me: &IdentityKeyPair,
     bundle: &VerifiedBundle,
+    started: u64,
     rng: &mut impl CryptoRng,
 ) -> Result<(Handshake, Agreement), CryptoError> {
     let ephemeral = KeyPair::generate(rng);
@@ -93,6 +96,7 @@ pub fn initiate(
     let handshake = Handshake {
         identity: me.statement().clone(),
         ephemeral: ephemeral.public(),
+        started,
         prekey_id: bundle.prekey_id,
         one_time_id: bundle.one_time.map(|(id, _)| id),
         kem_ciphertext,
@@ -131,12 +135,13 @@ pub fn respond(
 }
 
 impl Handshake {
-    /// `identity statement || 0x06 || EK (32) || u32 prekey id || u8 flag || u32 one-time id || KEM ciphertext (1088)`:
-    /// 1,261 bytes and the id.
+    /// `identity statement || 0x06 || EK (32) || u64 started || u32 prekey id || u8 flag || u32 one-time id ||
+    /// KEM ciphertext (1088)`: 1,269 bytes and the id.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = self.identity.to_bytes();
         put_key(&mut out, TYPE_EPHEMERAL, &self.ephemeral.0);
+        out.extend_from_slice(&self.started.to_be_bytes());
         out.extend_from_slice(&self.prekey_id.to_be_bytes());
         out.push(u8::from(self.one_time_id.is_some()));
         out.extend_from_slice(&self.one_time_id.unwrap_or(0).to_be_bytes());
@@ -148,6 +153,7 @@ impl Handshake {
     pub(crate) fn parse(reader: &mut Reader) -> Result<Self, Malformed> {
         let identity = IdentityStatement::parse(reader).map_err(|_| Malformed)?;
         let ephemeral = PublicKey(reader.key(TYPE_EPHEMERAL)?);
+        let started = reader.u64()?;
         let prekey_id = reader.u32()?;
         let one_time_id = match (reader.u8()?, reader.u32()?) {
             (0, 0) => None,
@@ -155,7 +161,7 @@ impl Handshake {
             _ => return Err(Malformed),
         };
         let kem_ciphertext = reader.take(kem::CIPHERTEXT)?.to_vec();
-        Ok(Self { identity, ephemeral, prekey_id, one_time_id, kem_ciphertext })
+        Ok(Self { identity, ephemeral, started, prekey_id, one_time_id, kem_ciphertext })
     }
 }
 
@@ -172,7 +178,7 @@ fn session_ad(
         SESSION.as_bytes(),
         &handshake.identity.body(),
         &responder.body(),
-        &[&[TYPE_EPHEMERAL], &handshake.ephemeral.0[..]].concat(),
+        &[&[TYPE_EPHEMERAL], &handshake.ephemeral.0[..], &handshake.started.to_be_bytes()].concat(),
         &typed(TYPE_SIGNED_PREKEY, handshake.prekey_id, &prekey.0),
         &[u8::from(handshake.one_time_id.is_some())],
         &one_time,

@@ -164,6 +164,8 @@ pub struct VerifiedBundle {
     pub(crate) prekey: PublicKey,
     pub(crate) kem: kem::EncapsulationKey,
     pub(crate) one_time: Option<(u32, PublicKey)>,
+    /// When it was found fresh, in milliseconds since 1970.
+    pub(crate) verified: u64,
 }
 
 /// Why keys were refused. Each is the relay's doing, or its user's clock's.
@@ -226,7 +228,7 @@ impl PreKeyBundle {
         for key in [identity.x25519(), &prekey.key].into_iter().chain(one_time.as_ref().map(|(_, key)| key)) {
             key.check().map_err(|_| BundleRefused::Forged)?;
         }
-        Ok(VerifiedBundle { identity, prekey_id: prekey.key_id, prekey: prekey.key, kem, one_time })
+        Ok(VerifiedBundle { identity, prekey_id: prekey.key_id, prekey: prekey.key, kem, one_time, verified: now })
     }
 }
 

@@ -188,11 +188,6 @@ impl Ratchet {
         Err(RatchetError::NotMine)
     }
 
-    /// Whether I have ever sent in it. Each turn after the first answers a message of the chain before, so `pn` tells.
-    pub(crate) fn has_sent(&self) -> bool {
-        self.pn > 0 || self.sending.as_ref().is_some_and(|chain| chain.n > 0)
-    }
-
     /// `SkipMessageKeysHE(state, header.pn); DHRatchetHE(state, header); SkipMessageKeysHE(state, header.n)`.
     fn turn(
         &mut self,

@@ -1,23 +1,25 @@
 //! Sessions: which ratchet a blob belongs to, and which one speaks next.
 //!
 //! Question: both wrote at once, or one side lost its keys and began anew; who sends where?
-//! A contact has at most four sessions, the first of which sends. A blob is tried on each; the one whose
+//! A contact has at most four sessions, the newest of which sends. A blob is tried on each; the one whose
 //! header key opens it is its own, whatever the envelope says. A first contact that no session knows makes a new one.
+//! Which one is the newest, its initiator said when it began: so both sides agree, in whatever order the relay delivers.
 //!
 //! ```text
-//! both started at once (mine is unanswered)  → the smaller session id sends, the other only receives
-//! otherwise                                  → the newest session sends, an older one never again
+//! started = now, or 1 ms after the newest session that I know of       newest: the latest start; of two, the smaller id
 //! ```
 //!
 //! The initiator repeats its handshake until it is answered. Existing sessions are tried first, so a repeated handshake
 //! finds its session without prekeys that are gone by then. Source: PQXDH rev. 3, "Receiving the initial message";
 //! Double Ratchet rev. 4, "Double Ratchet with header encryption".
 
+use std::cmp::Reverse;
+
 use rand::CryptoRng;
 
 use super::identity::{IdentityKeyPair, IdentityStatement};
 use super::message::Blob;
-use super::params::MAX_SESSIONS;
+use super::params::{MAX_SESSIONS, PREKEY_REFUSE};
 use super::pqxdh::{self, HandshakeRefused};
 use super::prekeys::{PreKeyStore, VerifiedBundle};
 use super::ratchet::{Ratchet, RatchetError};
@@ -33,6 +35,8 @@ pub struct SessionId(pub [u8; 32]);
 #[derive(Debug)]
 pub struct Session {
     pub(crate) id: SessionId,
+    /// When its initiator began it, in milliseconds since 1970.
+    pub(crate) started: u64,
     /// The handshake that every message repeats until the peer has answered.
     pub(crate) pending: Option<Vec<u8>>,
     pub(crate) ratchet: Ratchet,
@@ -41,6 +45,7 @@ pub struct Session {
 /// All sessions with one contact: the first one sends.
 #[derive(Debug, Default)]
 pub struct Sessions {
+    /// Newest first.
     pub(crate) list: Vec<Session>,
 }
 
@@ -108,10 +113,12 @@ pub enum DecryptError {
 }
 
 impl Sessions {
-    /// Whether there is a session to send in.
+    /// Whether there is a session to send in. One that nobody has answered for 30 days is none any more: the prekey that
+    /// it was begun with may be gone.
     #[must_use]
-    pub fn can_send(&self) -> bool {
-        !self.list.is_empty()
+    pub fn can_send(&self, now: u64) -> bool {
+        let stands = |newest: &Session| newest.pending.is_none() || now < newest.started.saturating_add(PREKEY_REFUSE);
+        self.list.first().is_some_and(stands)
     }
 
     /// Whether the sending session has been answered: then the peer has it for certain.
@@ -136,16 +143,18 @@ impl Sessions {
         bundle: &VerifiedBundle,
         rng: &mut impl CryptoRng,
     ) -> Result<(), CryptoError> {
-        let (handshake, agreement) = pqxdh::initiate(me, bundle, rng)?;
+        let after = self.list.first().map_or(0, |newest| newest.started.saturating_add(1));
+        let started = bundle.verified.max(after);
+        let (handshake, agreement) = pqxdh::initiate(me, bundle, started, rng)?;
         let id = SessionId(agreement.session_ad);
         let ratchet = Ratchet::initiate(agreement, &bundle.prekey, rng)?;
-        self.insert(0, Session { id, pending: Some(handshake.to_bytes()), ratchet });
+        self.insert(Session { id, started, pending: Some(handshake.to_bytes()), ratchet });
         Ok(())
     }
 
     /// Seals a padded text in the sending session. None if there is no session.
     pub fn encrypt(&mut self, text: &[u8], rng: &mut impl CryptoRng) -> Option<Vec<u8>> {
-        let Session { id, pending, ratchet } = self.list.first_mut()?;
+        let Session { id, started: _, pending, ratchet } = self.list.first_mut()?;
         ratchet.encrypt(&id.0, pending.as_deref(), text, rng)
     }
 
@@ -161,13 +170,11 @@ impl Sessions {
         rng: &mut impl CryptoRng,
     ) -> Result<Opened, DecryptError> {
         let blob = Blob::parse(blob).map_err(|Malformed| DecryptError::Unreadable)?;
-        for (place, session) in self.list.iter_mut().enumerate() {
+        for session in &mut self.list {
             match session.ratchet.decrypt(&session.id.0, &blob, now, rng) {
                 Ok(text) => {
                     session.pending = None;
-                    let session = session.id;
-                    self.settle(place);
-                    return Ok(Opened { text, session, first: None });
+                    return Ok(Opened { text, session: session.id, first: None });
                 }
                 Err(RatchetError::NotMine) => {}
                 Err(error) => return Err(error.into()),
@@ -201,22 +208,14 @@ impl Sessions {
         if pinned.is_some_and(|pinned| *pinned != handshake.identity) {
             return Err(DecryptError::IdentityChanged(Box::new(handshake.identity)));
         }
-        let at_once = self.list.first().is_some_and(|mine| mine.pending.is_some() && mine.id < id);
-        self.insert(usize::from(at_once), Session { id, pending: None, ratchet });
-        let pqxdh::Handshake { identity, prekey_id, one_time_id, .. } = handshake;
+        let pqxdh::Handshake { identity, started, prekey_id, one_time_id, .. } = handshake;
+        self.insert(Session { id, started, pending: None, ratchet });
         Ok(Opened { text, session: id, first: Some(FirstContact { identity, prekey_id, one_time_id }) })
     }
 
-    /// The tie again, seen from its other side: I began a session before I had ever answered in the one just read, so to the
-    /// person who began that one, both began at once.
-    fn settle(&mut self, place: usize) {
-        let (mine, read) = (&self.list[0], &self.list[place]);
-        if mine.pending.is_some() && read.id < mine.id && !read.ratchet.has_sent() {
-            self.list[..=place].rotate_right(1);
-        }
-    }
-
-    fn insert(&mut self, place: usize, session: Session) {
+    fn insert(&mut self, session: Session) {
+        let newer = |other: &Session| (Reverse(other.started), other.id) < (Reverse(session.started), session.id);
+        let place = self.list.partition_point(newer);
         self.list.insert(place, session);
         self.list.truncate(MAX_SESSIONS);
     }

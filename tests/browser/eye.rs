@@ -282,9 +282,9 @@ async fn populate(relay: &Relay) {
     for i in 0..9_usize {
         alice.send("bob", open(asks[i % 3])).await;
         bob.send("alice", open(answers[i % 3])).await;
-        alice.send("bob", sealed(if i == 0 { 1908 } else { 642 })).await;
+        alice.send("bob", sealed(if i == 0 { 1916 } else { 642 })).await;
         bob.send("alice", sealed(if i == 5 { 1154 } else { 642 })).await;
-        carol.send("alice", sealed(if i < 2 { 1908 } else { 642 })).await;
+        carol.send("alice", sealed(if i < 2 { 1916 } else { 642 })).await;
         if i % 2 == 0 {
             dave.send("carol", open("Have you seen the game?")).await;
         }

@@ -225,7 +225,7 @@ fn a_key_of_small_order_is_refused_wherever_it_stands() {
     let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
     let forged = Some(BundleRefused::Forged);
     let genuine = bob.bundle().verify(alice.me.statement(), NOW).unwrap();
-    let (handshake, _) = pqxdh::initiate(&alice.me, &genuine, &mut alice.rng).unwrap();
+    let (handshake, _) = pqxdh::initiate(&alice.me, &genuine, NOW, &mut alice.rng).unwrap();
     let respond = |handshake: Handshake| pqxdh::respond(&bob.me, &bob.prekeys, &handshake).map(drop);
     assert_eq!(respond(handshake.clone()), Ok(()));
     let key = signing_key(&bob);

@@ -103,7 +103,7 @@ fn worked_example() -> String {
     };
     // The agreement is inside the session; here it is made once more, from the same two draws.
     let script = &mut Script(draws[7..9].concat());
-    let (_, agreement) = pqxdh::initiate(&alice.me, &bundle(), script).unwrap();
+    let (_, agreement) = pqxdh::initiate(&alice.me, &bundle(), NOW, script).unwrap();
     block.line("session_ad", &agreement.session_ad);
     block.line("SK", agreement.sk.expose());
     block.line("hka", agreement.hka.expose());

@@ -24,7 +24,7 @@ fn the_smallest_use_of_the_library_carries_a_message() {
     let seen = seen.lines().next().unwrap();
     // The control: what was typed and read is found by the same search that does not find it at the relay.
     assert_eq!(out.matches("hello, bob").count(), 2);
-    assert!(seen.contains("1908 bytes") && seen.contains("sealed") && !seen.contains("hello"), "{seen}");
+    assert!(seen.contains("1916 bytes") && seen.contains("sealed") && !seen.contains("hello"), "{seen}");
     let number = out.rsplit_once("both compare: ").unwrap().1;
     assert_eq!(number.chars().filter(char::is_ascii_digit).count(), 60);
 }

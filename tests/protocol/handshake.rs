@@ -2,8 +2,9 @@
 
 use blindrelay::client::vault::Vault;
 use blindrelay::crypto::Secret;
+use blindrelay::protocol::message::HANDSHAKE_LEN;
 use blindrelay::protocol::params::DAY;
-use blindrelay::protocol::pqxdh;
+use blindrelay::protocol::pqxdh::{self, Handshake};
 use blindrelay::protocol::{DecryptError, IdentityKeyPair, PreKeyBundle, SafetyNumber, Sessions};
 use blindrelay::wire::Bytes;
 
@@ -14,7 +15,7 @@ fn agree(one_time: bool) -> [u8; 32] {
     let bundle = if one_time { bob.bundle() } else { bob.bundle_without_one_time() };
     let bundle = bundle.verify(alice.me.statement(), NOW).unwrap();
     assert_eq!(bundle.has_one_time(), one_time);
-    let (handshake, hers) = pqxdh::initiate(&alice.me, &bundle, &mut alice.rng).unwrap();
+    let (handshake, hers) = pqxdh::initiate(&alice.me, &bundle, NOW, &mut alice.rng).unwrap();
     let (his, prekey) = pqxdh::respond(&bob.me, &bob.prekeys, &handshake).unwrap();
     assert_eq!(hers.session_ad, his.session_ad);
     assert!(hers.sk == his.sk && hers.hka == his.hka && hers.nhkb == his.nhkb);
@@ -29,6 +30,8 @@ fn agree(one_time: bool) -> [u8; 32] {
     let mut other = handshake.clone();
     other.ephemeral.0[0] ^= 1;
     let (his, _) = pqxdh::respond(&bob.me, &bob.prekeys, &other).unwrap();
+    assert!(hers.session_ad != his.session_ad && hers.sk != his.sk);
+    let (his, _) = pqxdh::respond(&bob.me, &bob.prekeys, &Handshake { started: NOW + 1, ..handshake }).unwrap();
     assert!(hers.session_ad != his.session_ad && hers.sk != his.sk);
     hers.session_ad
 }
@@ -124,7 +127,7 @@ fn garbage_around_an_old_handshake_raises_no_alarm() {
     let first = alice.write("once");
     assert!(bob.read(&id("alice"), &first).is_ok());
     bob.sessions = Sessions::default();
-    let salt = 1 + 1261 + "alice".len();
+    let salt = 1 + HANDSHAKE_LEN + "alice".len();
     let mut garbage = first.clone();
     garbage[salt] ^= 1;
     assert_eq!(bob.read(&id("alice"), &garbage), Err(DecryptError::Unreadable));
@@ -138,11 +141,11 @@ fn a_changed_identity_is_reported_only_by_a_message_that_authenticates() {
     alice.begin(bob.bundle());
     let first = alice.write("a new alice");
     let mut garbage = first.clone();
-    garbage[1 + 1261 + 5] ^= 1;
+    garbage[1 + HANDSHAKE_LEN + 5] ^= 1;
     assert_eq!(bob.read(&id("alice"), &garbage), Err(DecryptError::Unreadable));
     let changed = DecryptError::IdentityChanged(Box::new(alice.me.statement().clone()));
     assert_eq!(bob.read(&id("alice"), &first), Err(changed));
-    assert!(!bob.sessions.can_send(), "a session with a key that nobody accepted");
+    assert!(!bob.sessions.can_send(NOW), "a session with a key that nobody accepted");
     bob.pinned = None;
     assert!(bob.read(&id("alice"), &first).is_ok());
 }

@@ -1,56 +1,85 @@
 //! Sessions: both begin at once, one begins anew, a blob ends up where it does not belong.
 
-use blindrelay::protocol::params::{KIND_FIRST, KIND_MESSAGE, MAX_SESSIONS};
+use std::cmp::Ordering;
+
+use blindrelay::protocol::params::{DAY, KIND_FIRST, KIND_MESSAGE, MAX_SESSIONS};
 use blindrelay::protocol::{DecryptError, SessionId, Sessions};
 
-use super::people::{Person, acquainted, effort, id};
+use super::people::{NOW, Person, acquainted, effort, id};
 
 /// Writes, delivers, and says in which session it went.
 fn pass(from: &mut Person, to: &mut Person) -> SessionId {
     let blob = from.write("text");
     let session = to.open(&from.id().clone(), &blob).unwrap().session;
-    assert!(from.sessions.can_send() && to.sessions.can_send());
+    assert!(from.sessions.can_send(from.now) && to.sessions.can_send(to.now));
     session
 }
 
 #[test]
-fn two_who_begin_at_once_settle_on_the_smaller_session_id() {
+fn two_who_begin_at_once_settle_on_the_later_session_or_on_the_smaller_id() {
     let mut smaller_was = [0, 0];
     for seed in 0..effort(6, 40) as u64 {
-        let (mut alice, mut bob) = (Person::new("alice", 2 * seed), Person::new("bob", 2 * seed + 1));
-        alice.begin(bob.bundle());
-        bob.begin(alice.bundle());
-        let (hers, his) = (alice.write("hello"), bob.write("hello"));
-        let a = bob.open(&id("alice"), &hers).unwrap().session;
-        let b = alice.open(&id("bob"), &his).unwrap().session;
-        assert_ne!(a, b);
-        smaller_was[usize::from(b < a)] += 1;
-        for _ in 0..3 {
-            assert_eq!(pass(&mut alice, &mut bob), a.min(b));
-            assert_eq!(pass(&mut bob, &mut alice), a.min(b));
+        for (later, hers) in [(0, 0), (1, 0), (0, 1)] {
+            let (mut alice, mut bob) = (Person::new("alice", 2 * seed), Person::new("bob", 2 * seed + 1));
+            (alice.now, bob.now) = (NOW + hers, NOW + later);
+            alice.begin(bob.bundle());
+            bob.begin(alice.bundle());
+            let blobs = (alice.write("hello"), bob.write("hello"));
+            let a = bob.open(&id("alice"), &blobs.0).unwrap().session;
+            let b = alice.open(&id("bob"), &blobs.1).unwrap().session;
+            let newest = match hers.cmp(&later) {
+                Ordering::Greater => a,
+                Ordering::Less => b,
+                Ordering::Equal => a.min(b),
+            };
+            smaller_was[usize::from(b < a)] += 1;
+            for _ in 0..3 {
+                assert_eq!(pass(&mut alice, &mut bob), newest);
+                assert_eq!(pass(&mut bob, &mut alice), newest);
+            }
+            assert!(alice.sessions.answered() && bob.sessions.answered());
         }
-        assert!(alice.sessions.answered() && bob.sessions.answered());
     }
     assert!(smaller_was.iter().all(|&times| times > 0), "both cases must have occurred: {smaller_was:?}");
 }
 
 #[test]
-fn whoever_begins_anew_before_answering_settles_with_the_other() {
-    let mut smaller_was = [0, 0];
+fn who_begins_anew_is_followed_even_by_somebody_who_waits_for_an_answer() {
     for seed in 0..effort(6, 40) as u64 {
         let (mut alice, mut bob) = (Person::new("alice", 2 * seed), Person::new("bob", 2 * seed + 1));
-        alice.begin(bob.bundle());
-        let a = pass(&mut alice, &mut bob);
         bob.begin(alice.bundle());
-        let b = pass(&mut bob, &mut alice);
-        smaller_was[usize::from(b < a)] += 1;
-        let (hers, his) = (alice.write("x"), bob.write("y"));
-        bob.open(&id("alice"), &hers).unwrap();
-        alice.open(&id("bob"), &his).unwrap();
-        assert_eq!(pass(&mut alice, &mut bob), pass(&mut bob, &mut alice));
+        bob.write("alice lost the key for this");
+        alice.now += 1;
+        alice.begin(bob.bundle());
+        let new = pass(&mut alice, &mut bob);
+        assert_eq!((pass(&mut bob, &mut alice), pass(&mut alice, &mut bob)), (new, new));
         assert!(alice.sessions.answered() && bob.sessions.answered());
     }
-    assert!(smaller_was.iter().all(|&times| times > 0), "both cases must have occurred: {smaller_was:?}");
+}
+
+#[test]
+fn a_session_that_comes_late_turns_nobody_back() {
+    let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
+    alice.begin(bob.bundle());
+    let held_back = alice.write("held back by the relay");
+    // Her clock stands still: the second one is the newer all the same.
+    alice.begin(bob.bundle());
+    let new = pass(&mut alice, &mut bob);
+    let old = bob.open(&id("alice"), &held_back).unwrap().session;
+    assert_ne!(old, new);
+    assert_eq!((pass(&mut bob, &mut alice), pass(&mut alice, &mut bob)), (new, new));
+}
+
+#[test]
+fn a_session_unanswered_for_a_month_is_written_in_no_more() {
+    let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
+    alice.begin(bob.bundle());
+    let first = alice.write("hello");
+    assert!(alice.sessions.can_send(NOW + 30 * DAY - 1) && !alice.sessions.can_send(NOW + 30 * DAY));
+    // The control: an answered one stays.
+    bob.read(&id("alice"), &first).unwrap();
+    pass(&mut bob, &mut alice);
+    assert!(alice.sessions.can_send(NOW + 30 * DAY) && bob.sessions.can_send(NOW + 30 * DAY));
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn whoever_breaks_every_curve_still_lacks_the_kem_secret() {
     let bundle = bob.bundle().verify(alice.me.statement(), NOW).unwrap();
     let mut dice = vec![0; 64];
     alice.rng.fill_bytes(&mut dice);
-    let (handshake, agreement) = pqxdh::initiate(&alice.me, &bundle, &mut Script(dice.clone())).unwrap();
+    let (handshake, agreement) = pqxdh::initiate(&alice.me, &bundle, NOW, &mut Script(dice.clone())).unwrap();
 
     // Everything that a quantum computer finds in a recording: all private halves of X25519 keys.
     let pair = |secret: &[u8]| KeyPair::from_secret(&Secret::new(secret.try_into().unwrap()));

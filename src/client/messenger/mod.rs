@@ -181,7 +181,7 @@ impl Messenger {
             rows.add_message(&message, rng)?;
             let mut step = Step::default();
             step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Held });
-            dispatch(rows, &contact, resetting, &mut step, rng)?;
+            dispatch(rows, &contact, resetting, now, &mut step, rng)?;
             Ok::<_, MessengerError>(step)
         })?;
         if self.online && self.may_be_absent(peer)? {

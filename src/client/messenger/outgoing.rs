@@ -101,6 +101,7 @@ pub(super) fn dispatch(
     rows: &Rows,
     contact: &Contact,
     resetting: bool,
+    now: u64,
     step: &mut Step,
     rng: &mut impl CryptoRng,
 ) -> Result<()> {
@@ -115,7 +116,7 @@ pub(super) fn dispatch(
     }
     let mut sessions = rows.sessions(peer)?;
     for StoredMessage { id, counter, at, sealed, text, .. } in held {
-        if sealed && (resetting || !sessions.can_send()) {
+        if sealed && (resetting || !sessions.can_send(now)) {
             step.frames.push(ClientFrame::Fetch { user: peer.clone() });
             break;
         }

@@ -72,7 +72,7 @@ impl Messenger {
                 let held = rows.messages(Some(&peer), Some(StoredState::Held), u32::MAX)?;
                 Ok(contact.mode == Mode::Sealed || held.iter().any(|message| message.sealed))
             };
-            let wanted = resetting || (!sessions.can_send() && sealed()?);
+            let wanted = resetting || (!sessions.can_send(now) && sealed()?);
             if wanted && !contact.blocked() {
                 sessions.initiate(me, &bundle, rng)?;
                 rows.save_sessions(&peer, &sessions, rng)?;
@@ -80,7 +80,7 @@ impl Messenger {
                     step.events.push(Event::NoOneTimeKey(peer.clone()));
                 }
             }
-            dispatch(rows, &contact, false, &mut step, rng)?;
+            dispatch(rows, &contact, false, now, &mut step, rng)?;
             Ok::<_, super::MessengerError>(step)
         })?;
         self.reset.remove(&peer);

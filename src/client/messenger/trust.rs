@@ -161,7 +161,7 @@ impl Messenger {
             incoming.retry_quarantine(peer, rng)?;
             let Incoming { mut step, consumed, .. } = incoming;
             let contact = rows.contact(peer)?.unwrap_or(contact);
-            dispatch(rows, &contact, resetting, &mut step, rng)?;
+            dispatch(rows, &contact, resetting, now, &mut step, rng)?;
             Ok::<_, MessengerError>((contact, step, consumed))
         })?;
         self.consumed(&consumed);

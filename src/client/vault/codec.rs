@@ -18,11 +18,12 @@ use crate::protocol::session::{Session, SessionId};
 const ROW: usize = 2048;
 
 pub(super) fn encode(session: &Session) -> Zeroizing<Vec<u8>> {
-    let Session { id, pending, ratchet } = session;
+    let Session { id, started, pending, ratchet } = session;
     let Ratchet { dhs, rk, sending, receiving, nhks, nhkr, pn, past } = ratchet;
     let mut out = Zeroizing::new(Vec::with_capacity(2 * ROW));
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&id.0);
+    out.extend_from_slice(&started.to_be_bytes());
     put_list(&mut out, pending.as_slice(), |out, handshake| put_list(out, handshake, |out, &byte| out.push(byte)));
     for secret in [&dhs.secret(), &rk.0, &nhks.0, &nhkr.0] {
         out.extend_from_slice(secret.expose());
@@ -52,6 +53,7 @@ pub(super) fn decode(row: &[u8]) -> Result<Session, Malformed> {
     let mut reader = Reader(reader.take(length)?);
     let reader = &mut reader;
     let id = SessionId(reader.array()?);
+    let started = reader.u64()?;
     let pending = list(reader, 1, |reader| {
         let length = reader.u16()?;
         Ok(reader.take(length.into())?.to_vec())
@@ -83,7 +85,7 @@ pub(super) fn decode(row: &[u8]) -> Result<Session, Malformed> {
     if ratchet.sending.is_none() {
         Err(Malformed)
     } else {
-        Ok(Session { id, pending: pending.into_iter().next(), ratchet })
+        Ok(Session { id, started, pending: pending.into_iter().next(), ratchet })
     }
 }
 

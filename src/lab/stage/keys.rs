@@ -90,7 +90,7 @@ struct View {
 }
 
 impl View {
-    fn of(Session { id, pending: _, ratchet }: &Session) -> Self {
+    fn of(Session { id, started: _, pending: _, ratchet }: &Session) -> Self {
         let receiving = ratchet.receiving.as_ref();
         Self {
             session: *id,
