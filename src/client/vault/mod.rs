@@ -13,6 +13,7 @@ mod cipher;
 mod codec;
 mod keys;
 mod mail;
+mod post;
 mod rows;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -23,7 +24,8 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use cipher::Passphrase;
 use cipher::RowCipher;
-pub use mail::{OutboxRow, QuarantineRow, StoredMessage, StoredState};
+pub use mail::{StoredMessage, StoredState};
+pub use post::{OutboxRow, QuarantineRow};
 pub use rows::Rows;
 
 use crate::crypto::Secret;

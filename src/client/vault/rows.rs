@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! keys   me · prekeys · one_time · contacts · sessions · remembered     who I am, whom I trust, what turns
-//! mail   messages · outbox · quarantine · seen                          what was said, must leave, waits, came
+//! mail   messages                                                         what was said
+//! post   outbox · quarantine · seen                                       what must leave, waits, came
 //! ```
 
 use rand::CryptoRng;
