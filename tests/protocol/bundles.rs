@@ -116,6 +116,9 @@ fn one_persons_identity_with_anothers_prekey_is_refused() {
     assert_eq!(refused(mixed), Some(BundleRefused::Forged));
     let renamed = PreKeyBundle { user: id("bob"), ..mallory.bundle() };
     assert_eq!(refused(renamed), Some(BundleRefused::Forged));
+    // Mallory signs a prekey for Bob's name: his by name, not by identity.
+    let prekey = Some(Prekey::of(&mallory).signed_by(&mallory));
+    assert_eq!(refused(PreKeyBundle { user: id("bob"), prekey, ..mallory.bundle() }), Some(BundleRefused::Forged));
     // Mallory signs Bob's prekeys: hers by signature, not by name.
     let prekey = Some(Prekey::of(&bob).signed_by(&mallory));
     assert_eq!(refused(PreKeyBundle { prekey, ..mallory.bundle() }), Some(BundleRefused::Forged));

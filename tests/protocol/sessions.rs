@@ -165,6 +165,21 @@ fn a_message_for_one_person_does_not_open_for_another() {
 }
 
 #[test]
+fn a_first_message_by_my_own_identity_is_refused() {
+    // Whoever had a copy of Alice's keys could write to her as herself. (Bob's statement stands in to pass her own bundle.)
+    let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
+    let mut copy = alice.copy(3);
+    let bundle = alice.bundle().verify(bob.me.statement(), alice.now).unwrap();
+    copy.sessions.initiate(&copy.me, &bundle, &mut copy.rng).unwrap();
+    let to_myself = copy.write("it is you");
+    assert_eq!(alice.read(&id("alice"), &to_myself), Err(DecryptError::Unreadable));
+    // The control: the same bundle serves Bob.
+    bob.begin(alice.bundle());
+    let genuine = bob.write("it is me");
+    assert!(alice.read(&id("bob"), &genuine).is_ok());
+}
+
+#[test]
 fn a_message_sent_back_to_its_writer_does_not_open() {
     let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
     alice.begin(bob.bundle());

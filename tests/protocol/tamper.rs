@@ -36,6 +36,10 @@ fn a_changed_blob_is_refused_and_the_genuine_one_still_opens() {
     let genuine = alice.write("genuine");
     assert_eq!(taken(&genuine, |blob| bob.read(&id("alice"), blob).is_ok()), 0);
     assert_eq!(bob.read(&id("alice"), &genuine).unwrap(), "genuine");
+    // The same for one that goes on in a chain which has begun.
+    let next = alice.write("next");
+    assert_eq!(taken(&next, |blob| bob.read(&id("alice"), blob).is_ok()), 0);
+    assert_eq!(bob.read(&id("alice"), &next).unwrap(), "next");
     // The same for one whose key waits among the skipped ones.
     assert_eq!(taken(&missing, |blob| bob.read(&id("alice"), blob).is_ok()), 0);
     assert_eq!(bob.read(&id("alice"), &missing).unwrap(), "missing for now");

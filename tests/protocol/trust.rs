@@ -175,6 +175,22 @@ fn a_damaged_message_does_not_block_the_mailbox_and_the_genuine_one_still_opens(
 }
 
 #[test]
+fn a_first_contact_takes_its_one_time_key_out_of_the_vault_and_garbage_does_not() {
+    let mut post = Post::new();
+    post.holding = true;
+    post.write("alice", "bob", "hello");
+    let left = |post: &Post| post.people[&id("bob")].rows().prekeys().unwrap().one_time.len();
+    let had = left(&post);
+    post.deliver(0, |envelope| {
+        let Payload::Sealed(blob) = &mut envelope.payload else { panic!("it is sealed") };
+        *blob.0.last_mut().unwrap() ^= 1;
+    });
+    assert_eq!(left(&post), had);
+    assert_eq!(shown(&post.deliver(0, |_| {})), ["hello (in order)"]);
+    assert_eq!(left(&post), had - 1, "the control");
+}
+
+#[test]
 fn a_restored_copy_is_an_alarm_at_the_peer_and_its_next_message_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let open = |name: &str| {
