@@ -32,9 +32,18 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 /// A connection that heals itself. Dropping it closes it at once.
 #[derive(Debug)]
 pub struct Link {
-    frames: UnboundedSender<ClientFrame>,
-    events: Receiver<LinkEvent>,
+    /// Where frames go: each connection has a queue of its own, so that none carries what was meant for the one before.
+    frames: Option<UnboundedSender<ClientFrame>>,
+    told: Receiver<Told>,
     task: JoinHandle<()>,
+}
+
+/// What the task tells the link.
+#[derive(Debug)]
+enum Told {
+    /// A new connection, its queue, and its `Welcome`.
+    Welcomed(UnboundedSender<ClientFrame>, RelayFrame),
+    Event(LinkEvent),
 }
 
 /// What the link tells.
@@ -58,28 +67,37 @@ impl Link {
     /// Starts connecting. `hello` opens every connection. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(url: RelayUrl, hello: ClientFrame) -> Self {
-        let (frames, outgoing) = mpsc::unbounded_channel();
-        let (incoming, events) = mpsc::channel(64);
-        let task = tokio::spawn(run(url, hello, outgoing, incoming));
-        Self { frames, events, task }
+        let (incoming, told) = mpsc::channel(64);
+        let task = tokio::spawn(run(url, hello, incoming));
+        Self { frames: None, told, task }
     }
 
-    /// Queues a frame. Without a connection it is dropped: the messenger sends it again after the next `Welcome`.
+    /// Queues a frame for the connection whose `Welcome` was the last one that [`Link::next`] gave. If that one is gone the frame
+    /// is dropped: the messenger sends it again after the next `Welcome`.
     pub fn send(&self, frame: ClientFrame) {
-        let _ended = self.frames.send(frame);
+        if let Some(frames) = &self.frames {
+            let _gone = frames.send(frame);
+        }
     }
 
     /// The next event; none after the link has ended. Cancel safe.
     pub async fn next(&mut self) -> Option<LinkEvent> {
-        self.events.recv().await
+        match self.told.recv().await? {
+            Told::Welcomed(frames, welcome) => {
+                self.frames = Some(frames);
+                Some(LinkEvent::Frame(welcome))
+            }
+            Told::Event(event) => Some(event),
+        }
     }
 
     /// Sends what is queued, as far as the connection stands, and closes it; two seconds at most.
     pub async fn close(self) {
-        let Self { frames, mut events, task } = self;
-        drop(frames);
-        let drain = async { while events.recv().await.is_some() {} };
-        let _late = timeout(Duration::from_secs(2), drain).await;
+        let Self { frames, mut told, task } = self;
+        if frames.is_some_and(|frames| !frames.is_closed()) {
+            let drain = async { while let Some(Told::Event(LinkEvent::Frame(_))) = told.recv().await {} };
+            let _late = timeout(Duration::from_secs(2), drain).await;
+        }
         task.abort();
     }
 }
@@ -112,23 +130,19 @@ impl From<tungstenite::Error> for End {
     }
 }
 
-async fn run(
-    url: RelayUrl,
-    hello: ClientFrame,
-    mut outgoing: UnboundedReceiver<ClientFrame>,
-    incoming: Sender<LinkEvent>,
-) {
+async fn run(url: RelayUrl, hello: ClientFrame, incoming: Sender<Told>) {
     let mut backoff = BACKOFF.0;
     loop {
         let connected = tokio::select! {
             connected = connect(&url, &hello) => connected,
-            () = closed(&mut outgoing) => return,
+            () = incoming.closed() => return,
         };
         let end = match connected {
             Ok((socket, welcome)) => {
                 backoff = BACKOFF.0;
-                match incoming.send(LinkEvent::Frame(welcome)).await {
-                    Ok(()) => carry(socket, &mut outgoing, &incoming).await,
+                let (frames, outgoing) = mpsc::unbounded_channel();
+                match incoming.send(Told::Welcomed(frames, welcome)).await {
+                    Ok(()) => carry(socket, outgoing, &incoming).await,
                     Err(_) => End::Ours,
                 }
             }
@@ -137,26 +151,21 @@ async fn run(
         let why = match end {
             End::Ours => return,
             End::Refused(detail) => {
-                let _ended = incoming.send(LinkEvent::Refused { detail }).await;
+                let _ended = incoming.send(Told::Event(LinkEvent::Refused { detail })).await;
                 return;
             }
             End::Lost(why) => why,
         };
-        if incoming.send(LinkEvent::Lost { why }).await.is_err() {
+        if incoming.send(Told::Event(LinkEvent::Lost { why })).await.is_err() {
             return;
         }
         let wait = rand::rng().random_range(Duration::ZERO..=backoff);
         backoff = (backoff * 2).min(BACKOFF.1);
         tokio::select! {
             () = sleep(wait) => {}
-            () = closed(&mut outgoing) => return,
+            () = incoming.closed() => return,
         }
     }
-}
-
-/// Resolves when the client is closed. What it queues meanwhile is dropped.
-async fn closed(outgoing: &mut UnboundedReceiver<ClientFrame>) {
-    while outgoing.recv().await.is_some() {}
 }
 
 /// Connects, says hello, and waits to be welcomed.
@@ -185,7 +194,7 @@ async fn connect(url: &RelayUrl, hello: &ClientFrame) -> Result<(Socket, RelayFr
 
 /// Passes frames both ways until one side ends. Each way goes on while the other is stuck: two sides that wait for the
 /// other to read first would wait for ever.
-async fn carry(socket: Socket, outgoing: &mut UnboundedReceiver<ClientFrame>, incoming: &Sender<LinkEvent>) -> End {
+async fn carry(socket: Socket, mut outgoing: UnboundedReceiver<ClientFrame>, incoming: &Sender<Told>) -> End {
     let (mut to_relay, mut from_relay) = socket.split();
     let talk = async {
         let mut ping = interval_at(Instant::now() + PING, PING);
@@ -212,7 +221,7 @@ async fn carry(socket: Socket, outgoing: &mut UnboundedReceiver<ClientFrame>, in
             };
             match read(message) {
                 Ok(None) => {}
-                Ok(Some(frame)) => match incoming.send(LinkEvent::Frame(frame)).await {
+                Ok(Some(frame)) => match incoming.send(Told::Event(LinkEvent::Frame(frame))).await {
                     Ok(()) => {}
                     Err(_) => return End::Ours,
                 },
