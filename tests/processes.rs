@@ -9,10 +9,13 @@
 
 mod processes {
     mod chats;
+    mod crashes;
     mod harness;
+    mod keeping;
     mod limits;
     mod pair;
     mod raw;
+    mod relays;
     mod scripts;
     mod sockets;
     mod tampering;

@@ -175,11 +175,17 @@ impl Relay {
     /// Starts one on a free port with more arguments.
     #[track_caller]
     pub fn start_with(home: &Path, args: &[&str]) -> Self {
-        Self::try_start(home, 0, args).expect("the relay starts")
+        Self::try_start(home, "127.0.0.1:0", args).expect("the relay starts")
     }
 
-    fn try_start(home: &Path, port: u16, args: &[&str]) -> Option<Self> {
-        let mut command = blindrelay(home, &["relay", "--listen", &format!("127.0.0.1:{port}")]);
+    /// Starts one on another address.
+    #[track_caller]
+    pub fn start_with_listen(home: &Path, listen: &str) -> Self {
+        Self::try_start(home, listen, &[]).expect("the relay starts")
+    }
+
+    fn try_start(home: &Path, listen: &str, args: &[&str]) -> Option<Self> {
+        let mut command = blindrelay(home, &["relay", "--listen", listen]);
         let log = File::options().create(true).append(true).open(home.join("log")).unwrap();
         let mut child = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -226,7 +232,7 @@ impl Relay {
     /// Starts it again on the same home and port. Somebody's outgoing connection may hold the port for a moment.
     #[track_caller]
     pub fn restart(&mut self) {
-        eventually("the relay starts again", || match Self::try_start(&self.home, self.port, &[]) {
+        eventually("the relay starts again", || match Self::try_start(&self.home, &self.address(), &[]) {
             Some(relay) => {
                 *self = relay;
                 true
@@ -240,6 +246,11 @@ impl Relay {
     pub fn stop(&mut self, name: &str) -> ExitStatus {
         signal(name, self.child.id());
         ended(&mut self.child)
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Waits for it to end by itself.
