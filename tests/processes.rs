@@ -20,4 +20,6 @@ mod processes {
     mod sockets;
     mod tampering;
     mod trust;
+    mod vaults;
+    mod watching;
 }

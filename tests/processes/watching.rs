@@ -1,0 +1,106 @@
+//! Who reads along: the operator's `watch` and the fictional partner's `streamco inbox`. Open texts are theirs, sealed ones are not.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::harness::{Relay, Talk, home, run};
+
+/// What was said, and to whom.
+const OPEN: &str = "needle-in-the-open";
+const SEALED: &str = "needle-in-the-seal";
+
+fn speak(home: &std::path::Path, relay: &Relay) {
+    for (peer, more, text) in [("bob", &["--open"][..], OPEN), ("carol", &[], SEALED)] {
+        run(home, &["inbox", peer, "--relay", &relay.url()], "").ok();
+        run(home, &[&["send", "alice", peer, "--relay", &relay.url()], more].concat(), text).ok();
+    }
+}
+
+#[test]
+fn the_operator_watches_open_texts_and_sealed_noise_go_by() {
+    let home = home();
+    let mut relay = Relay::start(home.path());
+    let url = relay.url();
+    let mut early = Talk::start(home.path(), &["watch", "--relay", &url]);
+    early.wait("What the relay at");
+    speak(home.path(), &relay);
+    let open = early.wait("alice → bob");
+    assert!(open.contains("18 B OPEN") && open.contains(OPEN), "{open}");
+    let sealed = early.wait("alice → carol");
+    assert!(sealed.contains("B sealed ") && !sealed.contains("needle"), "{sealed}");
+    assert!(sealed.chars().count() <= 80, "{sealed}");
+    // Who comes later sees what has passed, for a program as JSON.
+    let mut late = Talk::start(home.path(), &["watch", "--json", "--relay", &url]);
+    let open: Value = serde_json::from_str(&late.wait("\"to\":\"bob\"")).unwrap();
+    assert_eq!(open["payload"]["open"]["text"], OPEN);
+    let sealed: Value = serde_json::from_str(&late.wait("\"to\":\"carol\"")).unwrap();
+    let blob = sealed["payload"]["sealed"].as_str().unwrap();
+    assert!(blob.len() > 600 && sealed["size"].as_u64().unwrap() > 500 && sealed["payload"]["open"].is_null());
+    // It outlives the relay.
+    relay.kill();
+    relay.restart();
+    run(home.path(), &["send", "alice", "bob", "--relay", &url], "after the restart").ok();
+    assert!(early.wait("alice → bob").contains("after the restart"));
+}
+
+#[test]
+fn a_wrong_operator_token_is_refused_with_advice() {
+    let (relays_home, other_home) = (home(), home());
+    let relay = Relay::start(relays_home.path());
+    let other = Relay::start(other_home.path());
+    let watch = |home: &std::path::Path| run(home, &["watch", "--json", "--relay", &relay.url()], "").fails(1);
+    let wrong = watch(other_home.path());
+    assert!(wrong.contains("does not take this home's operator token") && wrong.contains("--home"), "{wrong}");
+    fs::write(other_home.path().join("relay/operator.token"), "nonsense").unwrap();
+    let nonsense = watch(other_home.path());
+    assert!(nonsense.contains("does not hold a token; delete it"), "{nonsense}");
+    let far = run(relays_home.path(), &["watch", "--relay", "ws://192.0.2.1:4747"], "").fails(1);
+    assert!(far.contains("for the relay's own machine"), "{far}");
+    drop(other);
+}
+
+#[test]
+fn streamco_reads_open_inboxes_and_only_the_outside_of_sealed_ones() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    speak(home.path(), &relay);
+    let inbox = |user: &str, more: &[&str]| {
+        run(home.path(), &[&["streamco", "inbox", user, "--relay", &relay.url()], more].concat(), "")
+    };
+    assert_eq!(inbox("bob", &[]).ok(), format!("alice → bob open 18 B: {OPEN}\n"));
+    let sealed = inbox("carol", &[]).ok();
+    assert!(sealed.starts_with("alice → carol sealed ") && !sealed.contains("needle"), "{sealed}");
+    // The sender's inbox shows both; a program gets JSON.
+    let both = inbox("alice", &["--json"]).ok();
+    let lines: Vec<Value> = both.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((lines[0]["text"].as_str(), lines[0]["sealed"].as_str()), (Some(OPEN), None));
+    assert!(lines[1]["text"].is_null() && lines[1]["sealed"].as_str().unwrap().len() > 600);
+    // When she has read it only the outside is left.
+    run(home.path(), &["inbox", "carol", "--relay", &relay.url()], "").ok();
+    super::harness::eventually("the blob is gone", || {
+        inbox("carol", &[]).ok().contains("(blob deleted after delivery)")
+    });
+    // Bob is not told: nothing but his mail is in his inbox.
+    assert_eq!(
+        run(home.path(), &["inbox", "bob", "--relay", &relay.url()], "").err,
+        "blindrelay: 1 in quarantine; `blindrelay chat bob` and /quarantine show why\n"
+    );
+}
+
+#[test]
+fn streamco_is_told_why_it_gets_nothing() {
+    let (home_of_relay, other_home) = (home(), home());
+    let relay = Relay::start(home_of_relay.path());
+    let url = relay.url();
+    let inbox = |home: &std::path::Path| run(home, &["streamco", "inbox", "nobody", "--relay", &url], "").fails(1);
+    assert!(inbox(home_of_relay.path()).contains("nobody called nobody has registered"));
+    let no_token = inbox(other_home.path());
+    assert!(no_token.contains("no relay has run on this home") && no_token.contains("--home"), "{no_token}");
+    let other = Relay::start(other_home.path());
+    let wrong = inbox(other_home.path());
+    assert!(wrong.contains("refuses StreamCo's token") && wrong.contains("--home"), "{wrong}");
+    drop((relay, other));
+    let gone = inbox(home_of_relay.path());
+    assert!(gone.contains("no platform answers at http://127.0.0.1:"), "{gone}");
+}
