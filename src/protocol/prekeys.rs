@@ -64,19 +64,25 @@ impl PreKeyStore {
     /// Makes a new signed prekey if the newest is a week old (or from the future, or missing), and drops those
     /// that are 60 days old. True if a new one was made.
     pub fn rotate(&mut self, now: u64, rng: &mut impl CryptoRng) -> bool {
-        // Before the old ones go: an id is never used twice, not even after a long absence.
-        let id = self.signed.last().map_or(1, |key| key.id.wrapping_add(1));
-        self.signed.retain(|key| now < key.created.saturating_add(PREKEY_DELETE));
         let fresh = |key: &SignedPreKey| {
             now < key.created.saturating_add(PREKEY_ROTATE) && key.created < now.saturating_add(PREKEY_FUTURE)
         };
-        if self.signed.last().is_some_and(fresh) {
-            return false;
+        let due = !self.newest().is_some_and(fresh);
+        if due {
+            self.renew(now, rng);
         }
-        let key =
-            SignedPreKey { id, created: now, pair: KeyPair::generate(rng), kem: kem::DecapsulationKey::generate(rng) };
-        self.signed.push(key);
-        true
+        self.signed.retain(|key| now < key.created.saturating_add(PREKEY_DELETE));
+        due
+    }
+
+    /// Makes a new signed prekey, whatever the age of the newest. Private halves are bounded: of more than 100 the oldest go.
+    pub fn renew(&mut self, now: u64, rng: &mut impl CryptoRng) {
+        // Counted before old ones are dropped: an id is never used twice, not even after a long absence.
+        let id = self.newest().map_or(1, |key| key.id.wrapping_add(1));
+        let (pair, kem) = (KeyPair::generate(rng), kem::DecapsulationKey::generate(rng));
+        self.signed.push(SignedPreKey { id, created: now, pair, kem });
+        let excess = self.signed.len().saturating_sub(ONE_TIME_STOCK);
+        self.signed.drain(..excess);
     }
 
     /// Makes as many one-time prekeys as the relay lacks, given how many it has left. Returns the new ones' public halves.

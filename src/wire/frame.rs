@@ -39,7 +39,8 @@ pub enum ClientFrame {
         /// The secret of the mailbox.
         token: Token,
     },
-    /// Replaces the published statements and adds one-time keys. Answered by `Published`.
+    /// Replaces the published statements and adds one-time keys; with another prekey statement, those left go first.
+    /// Answered by `Published`.
     Publish {
         /// The identity statement: opaque to the relay.
         identity: Bytes,

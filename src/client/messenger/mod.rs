@@ -41,6 +41,8 @@ pub struct Messenger {
     me: IdentityKeyPair,
     token: Token,
     prekeys: PreKeyStore,
+    /// The newest signed prekey has not been offered yet.
+    unoffered: bool,
     online: bool,
     /// Deliveries until the mailbox is as empty as it was promised to become.
     waiting: u64,
@@ -100,20 +102,21 @@ impl Messenger {
     pub fn open(mut vault: Vault, now: u64, rng: &mut impl CryptoRng) -> Result<Self> {
         let (me, token) = vault.rows().identity()?;
         let mut prekeys = vault.rows().prekeys()?;
-        let rotated = prekeys.rotate(now, rng);
+        let unoffered = prekeys.rotate(now, rng);
         vault.transaction(|rows| {
             for Contact { peer, .. } in rows.contacts()? {
                 let mut sessions = rows.sessions(&peer)?;
                 sessions.forget_old(now);
                 rows.save_sessions(&peer, &sessions, rng)?;
             }
-            if rotated { rows.save_prekeys(&prekeys, rng) } else { Ok(()) }
+            if unoffered { rows.save_prekeys(&prekeys, rng) } else { Ok(()) }
         })?;
         Ok(Self {
             vault,
             me,
             token,
             prekeys,
+            unoffered,
             online: false,
             waiting: 0,
             one_time_left: 0,
@@ -209,11 +212,11 @@ impl Messenger {
         if identity.is_some_and(|identity| *identity != mine) {
             step.events.push(Event::Alarm { peer: self.me.id().clone(), alarm: Alarm::OwnKeyReplaced });
         }
-        let rotated = self.prekeys.rotate(now, rng);
+        self.unoffered |= self.prekeys.rotate(now, rng);
         let statement = self.prekeys.newest().map(|key| key.statement(&self.me));
         let current = identity == Some(&mine) && prekey == statement.as_ref();
-        if rotated || !current || self.runs_low() {
-            self.publish(&mut step, rng)?;
+        if self.unoffered || !current || self.runs_low() {
+            self.publish(&mut step, now, rng)?;
         }
         for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
             if self.may_be_absent(&peer)? {
@@ -245,8 +248,9 @@ impl Messenger {
         if !self.online {
             return Ok(step);
         }
-        if self.prekeys.rotate(now, rng) || self.runs_low() {
-            self.publish(&mut step, rng)?;
+        self.unoffered |= self.prekeys.rotate(now, rng);
+        if self.unoffered || self.runs_low() {
+            self.publish(&mut step, now, rng)?;
         }
         self.unusable.retain(|_, refused| now < refused.saturating_add(UNUSABLE));
         for peer in self.delayed.keys().cloned().collect::<Vec<_>>() {
@@ -286,10 +290,14 @@ impl Messenger {
         self.one_time_left < ONE_TIME_STOCK / 2
     }
 
-    /// Saves the private halves, then offers the public ones.
-    fn publish(&mut self, step: &mut Step, rng: &mut impl CryptoRng) -> Result<()> {
-        let one_time = self.prekeys.refill(self.one_time_left, rng);
-        self.one_time_left += one_time.len();
+    /// Saves the private halves, then offers the public ones. One-time keys come with a signed prekey of their own, and the
+    /// relay drops those of the one before: so keys that a restored vault does not have are not handed out for long.
+    fn publish(&mut self, step: &mut Step, now: u64, rng: &mut impl CryptoRng) -> Result<()> {
+        if !std::mem::take(&mut self.unoffered) {
+            self.prekeys.renew(now, rng);
+        }
+        let one_time = self.prekeys.refill(0, rng);
+        self.one_time_left = one_time.len();
         let prekeys = &self.prekeys;
         self.vault.transaction(|rows| rows.save_prekeys(prekeys, rng))?;
         if let Some(newest) = self.prekeys.newest() {

@@ -113,6 +113,9 @@ impl Rows<'_> {
         one_time: &[Bytes],
     ) -> SqlResult<RelayFrame> {
         let Some(n) = self.user(user)? else { return Ok(unknown(user, None)) };
+        // One-time keys belong to the prekey statement that they came with: with another one they go.
+        let sql = "DELETE FROM one_time WHERE user = (SELECT n FROM users WHERE n = ?1 AND prekey IS NOT ?2)";
+        self.db.prepare_cached(sql)?.execute(params![n, prekey.0])?;
         let sql = "UPDATE users SET identity = ?2, prekey = ?3 WHERE n = ?1";
         self.db.prepare_cached(sql)?.execute(params![n, identity.0, prekey.0])?;
         let room = MAX_ONE_TIME.saturating_sub(self.one_time_left(n)?);
@@ -302,4 +305,35 @@ fn unknown(user: &UserId, id: Option<MessageId>) -> RelayFrame {
 
 fn refusal(code: ErrorCode, detail: String, id: Option<MessageId>, user: Option<&UserId>) -> RelayFrame {
     RelayFrame::Error { code, detail, id, user: user.cloned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_time_keys_are_handed_out_once_and_only_with_the_statement_that_they_came_with() {
+        let db = in_memory().unwrap();
+        let (rows, bob) = (Rows { db: &db, hoard: false }, "bob".parse().unwrap());
+        rows.hello(&bob, &[0; 32], 0).unwrap();
+        let bytes = |text: &str| Bytes(text.as_bytes().to_vec());
+        let publish = |prekey: &str, keys: &[&str]| {
+            let keys: Vec<Bytes> = keys.iter().map(|key| bytes(key)).collect();
+            match rows.publish(&bob, &bytes("bob"), &bytes(prekey), &keys).unwrap() {
+                RelayFrame::Published { one_time_left } => one_time_left,
+                other => panic!("{other:?}"),
+            }
+        };
+        let fetch = || match rows.fetch(&bob).unwrap() {
+            RelayFrame::Keys { prekey, one_time, .. } => (prekey.unwrap(), one_time),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(publish("first", &["a", "b"]), 2);
+        // The control: with the same statement they are added.
+        assert_eq!(publish("first", &["c"]), 3);
+        assert_eq!(fetch(), (bytes("first"), Some(bytes("a"))));
+        assert_eq!(publish("second", &["d"]), 1);
+        assert_eq!(fetch(), (bytes("second"), Some(bytes("d"))));
+        assert_eq!(fetch(), (bytes("second"), None));
+    }
 }
