@@ -102,5 +102,5 @@ fn streamco_is_told_why_it_gets_nothing() {
     assert!(wrong.contains("refuses StreamCo's token") && wrong.contains("--home"), "{wrong}");
     drop((relay, other));
     let gone = inbox(home_of_relay.path());
-    assert!(gone.contains("no platform answers at http://127.0.0.1:"), "{gone}");
+    assert!(gone.contains("no platform answers at ws://127.0.0.1:"), "{gone}");
 }
