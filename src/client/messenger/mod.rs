@@ -88,7 +88,7 @@ pub enum MessengerError {
     #[error("the conversation with {0} is sealed; to give it to the relay in the clear, type /mode open in it")]
     PinnedSealed(UserId),
     /// A key of the peer is unusable.
-    #[error("the keys that the relay gave are unusable: {0}")]
+    #[error("the keys that the relay gave are unusable")]
     Crypto(#[from] CryptoError),
 }
 

@@ -83,8 +83,8 @@ pub enum VaultError {
     #[error("the disk is full: nothing was changed; free some space and try again")]
     Full,
     /// The file cannot be read or written.
-    #[error("cannot use the vault: {0}")]
-    Io(#[from] std::io::Error),
+    #[error("cannot use {0}: {1}; give another directory with --home DIR")]
+    Io(PathBuf, std::io::Error),
     /// The database refused a step. Nothing of it was kept.
     #[error("the vault refused a step, nothing was changed: {0}")]
     Db(rusqlite::Error),
@@ -105,15 +105,16 @@ impl Vault {
         passphrase: Option<&Passphrase>,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, VaultError> {
+        let unusable = |error| VaultError::Io(path.to_owned(), error);
         if let Some(dir) = path.parent() {
-            private_dir(dir)?;
+            private_dir(dir).map_err(unusable)?;
         }
-        let lock = private_file(&path.with_extension("lock"))?;
+        let lock = private_file(&path.with_extension("lock")).map_err(unusable)?;
         lock.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => VaultError::Busy(path.to_owned()),
-            TryLockError::Error(error) => VaultError::Io(error),
+            TryLockError::Error(error) => VaultError::Io(path.to_owned(), error),
         })?;
-        private_file(path)?;
+        private_file(path).map_err(unusable)?;
         let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 VaultError::Damaged(path.to_owned(), error.to_string())

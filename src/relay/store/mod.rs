@@ -55,7 +55,7 @@ pub enum StoreError {
     )]
     Damaged(String),
     /// It cannot be opened.
-    #[error("the relay's database cannot be used: {0}")]
+    #[error("the relay's database cannot be used")]
     Db(#[from] rusqlite::Error),
     /// A read failed.
     #[error("the relay's database refused: {0}")]
