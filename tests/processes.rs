@@ -8,12 +8,14 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod processes {
+    mod bad_input;
     mod chats;
     mod crashes;
     mod harness;
     mod keeping;
     mod limits;
     mod pair;
+    mod program;
     mod raw;
     mod relays;
     mod scripts;
