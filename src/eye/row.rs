@@ -48,6 +48,8 @@ pub enum Seen {
         sent_at: u64,
         /// The counter of the text that arrived.
         of: u64,
+        /// The sender's clock in that text.
+        of_sent_at: u64,
     },
     /// Nothing to understand.
     Sealed {
@@ -64,7 +66,9 @@ impl From<&Sighting> for Row {
                 let end = (0..=SHOWN.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
                 Seen::Text { sent_at: *sent_at, counter: *counter, text: sanitise(&text[..end]) }
             }
-            Payload::Open(Content::Receipt { sent_at, of }) => Seen::Receipt { sent_at: *sent_at, of: *of },
+            Payload::Open(Content::Receipt { sent_at, of, of_sent_at }) => {
+                Seen::Receipt { sent_at: *sent_at, of: *of, of_sent_at: *of_sent_at }
+            }
             Payload::Sealed(blob) => {
                 let shown = &blob.0[..blob.0.len().min(SHOWN)];
                 Seen::Sealed { blob: crate::wire::Bytes(shown.to_vec()).to_base64() }

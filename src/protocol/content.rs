@@ -18,7 +18,7 @@ use crate::wire::{Content, MAX_TEXT};
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Head {
     Text { sent_at: String, counter: String },
-    Receipt { sent_at: String, of: String },
+    Receipt { sent_at: String, of: String, of_sent_at: String },
 }
 
 /// The text is over 64 KiB.
@@ -41,7 +41,9 @@ pub fn encode(content: &Content) -> Result<Zeroizing<Vec<u8>>, TooLong> {
         Content::Text { sent_at, counter, text } => {
             (Head::Text { sent_at: digits(*sent_at), counter: digits(*counter) }, text.as_str())
         }
-        Content::Receipt { sent_at, of } => (Head::Receipt { sent_at: digits(*sent_at), of: digits(*of) }, ""),
+        Content::Receipt { sent_at, of, of_sent_at } => {
+            (Head::Receipt { sent_at: digits(*sent_at), of: digits(*of), of_sent_at: digits(*of_sent_at) }, "")
+        }
     };
     if text.len() > MAX_TEXT {
         return Err(TooLong);
@@ -70,9 +72,11 @@ pub fn decode(padded: &[u8]) -> Result<Content, NotContent> {
             counter: number(&counter)?,
             text: String::from_utf8(reader.0.to_vec()).map_err(|_| NotContent)?,
         }),
-        Head::Receipt { sent_at, of } if reader.0.is_empty() => {
-            Ok(Content::Receipt { sent_at: number(&sent_at)?, of: number(&of)? })
-        }
+        Head::Receipt { sent_at, of, of_sent_at } if reader.0.is_empty() => Ok(Content::Receipt {
+            sent_at: number(&sent_at)?,
+            of: number(&of)?,
+            of_sent_at: number(&of_sent_at)?,
+        }),
         _ => Err(NotContent),
     }
 }

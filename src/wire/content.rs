@@ -27,5 +27,7 @@ pub enum Content {
         sent_at: u64,
         /// The counter of the text that arrived.
         of: u64,
+        /// The sender's clock in that text: a vault that was restored from a copy gives a counter out twice.
+        of_sent_at: u64,
     },
 }

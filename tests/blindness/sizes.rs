@@ -113,7 +113,7 @@ fn a_sealed_text_of_any_content_has_the_size_of_its_bucket() {
 fn a_receipt_has_the_size_of_a_short_text_whatever_its_numbers() {
     let mut talk = Pair::under_way(3);
     for number in [0, 1, 9, 10, u64::MAX] {
-        let receipt = talk.seal(ALICE, &Content::Receipt { sent_at: number, of: number });
+        let receipt = talk.seal(ALICE, &Content::Receipt { sent_at: number, of: number, of_sent_at: number });
         let text = talk.seal(ALICE, &Content::Text { sent_at: number, counter: number, text: "ok".to_owned() });
         assert_eq!((receipt.len(), text.len()), (OVERHEAD + 512, OVERHEAD + 512), "{number}");
     }

@@ -46,7 +46,7 @@ fn content_comes_out_as_it_went_in() {
         text(1_700_000_000_000, 7, "a\0b\u{80}\u{202e}\n\"}"),
         text(u64::MAX, u64::MAX, "ヤー"),
         text(1, 2, &"x".repeat(MAX_TEXT)),
-        Content::Receipt { sent_at: u64::MAX, of: 1 },
+        Content::Receipt { sent_at: u64::MAX, of: 1, of_sent_at: 2 },
     ] {
         assert_eq!(content::decode(&content::encode(&content).unwrap()).unwrap(), content);
     }
@@ -70,7 +70,7 @@ fn the_size_depends_on_the_length_in_bytes_and_on_nothing_else() {
         assert!(seen.iter().all(|&other| other == seen[0]), "{length}: {seen:?}");
     }
     assert_eq!(size(&text(1, 1, "é")), size(&text(1, 1, "ab")));
-    assert_eq!(size(&Content::Receipt { sent_at: 1, of: 1 }), size(&text(1, 1, "a text")));
+    assert_eq!(size(&Content::Receipt { sent_at: 1, of: 1, of_sent_at: 1 }), size(&text(1, 1, "a text")));
     // The control: as JSON on the wire, open mode's own form, the same texts differ in size.
     let open = |content: &Content| serde_json::to_vec(content).unwrap().len();
     assert_ne!(open(&text(1, 1, "\"")), open(&text(1, 1, "x")));

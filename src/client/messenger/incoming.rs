@@ -134,8 +134,8 @@ impl Incoming<'_> {
         let (peer, sealed) = (contact.peer.clone(), sessions.is_some());
         let (at, counter, text) = match content {
             Content::Text { sent_at, counter, text } => (sent_at, counter, text),
-            Content::Receipt { sent_at: _, of } => {
-                if let Some((peer, counter)) = self.rows.delivered(&peer, of, sealed)? {
+            Content::Receipt { sent_at: _, of, of_sent_at } => {
+                if let Some((peer, counter)) = self.rows.delivered(&peer, of, of_sent_at, sealed)? {
                     self.step.events.push(Event::State { peer, counter, state: StoredState::Delivered });
                 }
                 return Ok(());
@@ -157,7 +157,7 @@ impl Incoming<'_> {
         message.n = self.rows.add_message(&message, rng)?;
         self.step.events.push(Event::Message { message });
         if contact.accepted && !contact.blocked() {
-            let receipt = Content::Receipt { sent_at: self.now, of: counter };
+            let receipt = Content::Receipt { sent_at: self.now, of: counter, of_sent_at: at };
             enqueue(self.rows, &contact.peer, sessions, MessageId::random(rng), receipt, &mut self.step, rng)?;
         }
         Ok(())

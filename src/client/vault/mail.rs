@@ -14,7 +14,7 @@ use crate::wire::{MessageId, UserId};
 const ADVANCE: &str =
     "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter";
 const DELIVERED: &str = "UPDATE messages SET state = 'delivered' WHERE peer = ?1 AND outgoing = 1 AND counter = ?2
-    AND sealed <= ?3 AND state IN ('saved', 'accepted', 'refused') RETURNING peer, counter";
+    AND at = ?3 AND sealed <= ?4 AND state IN ('saved', 'accepted', 'refused') RETURNING peer, counter";
 const MARK_READ: &str =
     "UPDATE messages SET state = 'read' WHERE state = 'unread' AND n <= ?1 AND (?2 IS NULL OR peer = ?2)";
 
@@ -134,13 +134,13 @@ impl Rows<'_> {
         self.returning(ADVANCE, params![id.0, from.name(), to.name()])
     }
 
-    /// A receipt arrived for my text to `peer` with this counter. None if there is no such text waiting for one: an open
+    /// A receipt arrived for my text to `peer` with this counter and time. None if there is no such text waiting for one: an open
     /// receipt, which the relay could have written, says nothing about a sealed text.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn delivered(&self, peer: &UserId, counter: u64, sealed: bool) -> Result<Option<(UserId, u64)>> {
-        self.returning(DELIVERED, params![peer.as_str(), signed(counter), sealed])
+    pub fn delivered(&self, peer: &UserId, counter: u64, at: u64, sealed: bool) -> Result<Option<(UserId, u64)>> {
+        self.returning(DELIVERED, params![peer.as_str(), signed(counter), signed(at), sealed])
     }
 
     /// Marks texts as shown, up to number `n`, of one peer or of all.

@@ -51,7 +51,8 @@ export function partsOf({ n, id, from, to, at, size, cut, seen }) {
     return [...outside,
       part("open receipt", `"payload":{"open":{"kind":"receipt",`, "what follows is legible here"),
       clock,
-      part("receipt", `"of":${seen.of}`, `The sender says that text number ${seen.of} has arrived.`, true),
+      part("receipt", `"of":${seen.of},`, `The sender says that text number ${seen.of} has arrived.`, true),
+      part("its time", `"of_sent_at":${seen.of_sent_at}`, `the text of ${time(seen.of_sent_at)} on its writer’s clock`),
       part("end", `}}}`, "nothing more")];
   }
   return [...outside,
