@@ -249,7 +249,7 @@ fn an_open_message_in_a_sealed_conversation_is_put_aside_until_the_user_says_ope
     // A forged receipt moves nothing either.
     post.say(&mut bob, "alice", "did you get this?");
     let receipt = Envelope {
-        payload: Payload::Open(Content::Receipt { sent_at: 1, of: 1 }),
+        payload: Payload::Open(Content::Receipt { sent_at: 1, of: 1, of_sent_at: 1 }),
         from: id("alice"),
         to: id("bob"),
         seq: 99,
