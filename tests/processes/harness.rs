@@ -144,7 +144,7 @@ impl Lines {
             }
             match self.incoming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => self.seen.push(line),
-                Err(_) => panic!("no line with {needle:?}; there were: {:#?}", self.seen),
+                Err(late) => panic!("no line with {needle:?} ({late}); there were: {:#?}", self.seen),
             }
         }
     }
@@ -301,11 +301,6 @@ impl Talk {
     #[track_caller]
     pub fn wait(&mut self, needle: &str) -> String {
         self.out.as_mut().unwrap().wait(needle)
-    }
-
-    /// Sends a signal.
-    pub fn signal(&mut self, name: &str) {
-        signal(name, self.child.id());
     }
 
     /// Kills it without warning; all that it had printed.

@@ -16,7 +16,9 @@ use super::pair::{Person, Post, blob, id};
 
 /// The same envelope with other bytes, as a relay would number it.
 fn with(genuine: &Envelope, n: usize, payload: Payload) -> Envelope {
-    Envelope { seq: 1_000 + n as u64, id: MessageId([n as u8; 16]), payload, ..genuine.clone() }
+    let mut id = [0; 16];
+    id[8..].copy_from_slice(&n.to_be_bytes());
+    Envelope { seq: 1_000 + n as u64, id: MessageId(id), payload, ..genuine.clone() }
 }
 
 fn pair(seed: u64, open: bool) -> (Post, Person, Person) {

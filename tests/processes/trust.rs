@@ -248,8 +248,9 @@ fn an_open_message_in_a_sealed_conversation_is_put_aside_until_the_user_says_ope
     assert_eq!((bob.heard(), bob.saw(aside)), (vec!["sealed"], 1));
     // A forged receipt moves nothing either.
     post.say(&mut bob, "alice", "did you get this?");
+    let asked = bob.messenger.rows().messages(None, None, 1).unwrap().remove(0);
     let receipt = Envelope {
-        payload: Payload::Open(Content::Receipt { sent_at: 1, of: 1, of_sent_at: 1 }),
+        payload: Payload::Open(Content::Receipt { sent_at: 1, of: asked.counter, of_sent_at: asked.at }),
         from: id("alice"),
         to: id("bob"),
         seq: 99,
