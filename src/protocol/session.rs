@@ -19,7 +19,7 @@ use rand::CryptoRng;
 
 use super::identity::{IdentityKeyPair, IdentityStatement};
 use super::message::Blob;
-use super::params::{MAX_SESSIONS, PREKEY_REFUSE};
+use super::params::{MAX_SESSIONS, PREKEY_FUTURE, PREKEY_REFUSE};
 use super::pqxdh::{self, HandshakeRefused};
 use super::prekeys::{PreKeyStore, VerifiedBundle};
 use super::ratchet::{Ratchet, RatchetError};
@@ -104,6 +104,9 @@ pub enum DecryptError {
     /// A first contact that was read before, whose session is gone.
     #[error("it repeats a first contact that was read before")]
     Replayed,
+    /// A first contact that is dated more than a day ahead: it would count as the newest for as long.
+    #[error("it begins a session in the future: check both clocks")]
+    Future,
     /// A first contact to a prekey that no longer exists.
     #[error("it was written to a key that is gone")]
     PrekeyGone,
@@ -204,6 +207,9 @@ impl Sessions {
         // It authenticated. A replay or a wrong identity is reported only now, so that garbage cannot raise an alarm.
         if remembered(&id) || self.list.iter().any(|session| session.id == id) {
             return Err(DecryptError::Replayed);
+        }
+        if handshake.started > now.saturating_add(PREKEY_FUTURE) {
+            return Err(DecryptError::Future);
         }
         if pinned.is_some_and(|pinned| *pinned != handshake.identity) {
             return Err(DecryptError::IdentityChanged(Box::new(handshake.identity)));

@@ -71,6 +71,27 @@ fn a_session_that_comes_late_turns_nobody_back() {
 }
 
 #[test]
+fn nobody_takes_the_first_place_for_ever_by_a_date_in_the_future() {
+    // Somebody with Alice's stolen keys begins a session that would be the newest for weeks.
+    let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
+    let mut thief = alice.copy(3);
+    for (ahead, taken) in [(29 * DAY, false), (DAY + 1, false), (DAY, true)] {
+        thief.now = NOW + ahead;
+        thief.sessions = Sessions::default();
+        thief.begin(bob.bundle());
+        let blob = thief.write("from now on write to me");
+        let read = bob.read(&id("alice"), &blob);
+        assert_eq!(read.is_ok(), taken, "{read:?}");
+        assert!(taken || read == Err(DecryptError::Future));
+    }
+    // What a day ahead can take, it has for a day: then Alice's own reset counts.
+    (alice.now, bob.now) = (NOW + DAY + 1, NOW + DAY + 1);
+    alice.begin(bob.bundle());
+    let hers = pass(&mut alice, &mut bob);
+    assert_eq!(pass(&mut bob, &mut alice), hers);
+}
+
+#[test]
 fn a_session_unanswered_for_a_month_is_written_in_no_more() {
     let (mut alice, mut bob) = (Person::new("alice", 1), Person::new("bob", 2));
     alice.begin(bob.bundle());
