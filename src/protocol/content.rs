@@ -72,11 +72,9 @@ pub fn decode(padded: &[u8]) -> Result<Content, NotContent> {
             counter: number(&counter)?,
             text: String::from_utf8(reader.0.to_vec()).map_err(|_| NotContent)?,
         }),
-        Head::Receipt { sent_at, of, of_sent_at } if reader.0.is_empty() => Ok(Content::Receipt {
-            sent_at: number(&sent_at)?,
-            of: number(&of)?,
-            of_sent_at: number(&of_sent_at)?,
-        }),
+        Head::Receipt { sent_at, of, of_sent_at } if reader.0.is_empty() => {
+            Ok(Content::Receipt { sent_at: number(&sent_at)?, of: number(&of)?, of_sent_at: number(&of_sent_at)? })
+        }
         _ => Err(NotContent),
     }
 }

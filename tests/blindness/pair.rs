@@ -103,7 +103,8 @@ impl Pair {
         let content = self.text(text);
         let blob = self.seal(who, &content);
         assert_eq!(self.open(1 - who, &blob), content);
-        let receipt = self.seal(1 - who, &Content::Receipt { sent_at: self.now, of: self.counter, of_sent_at: self.now });
+        let receipt =
+            self.seal(1 - who, &Content::Receipt { sent_at: self.now, of: self.counter, of_sent_at: self.now });
         self.open(who, &receipt);
         [blob, receipt]
     }
