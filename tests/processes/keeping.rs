@@ -57,6 +57,24 @@ fn open_texts_stay_and_sealed_blobs_go_when_they_were_delivered_unless_the_relay
 }
 
 #[test]
+fn a_delivered_blob_is_gone_from_the_bytes_of_a_relay_that_has_stopped_unless_it_hoards() {
+    for (more, stays) in [(&[][..], false), (&["--hoard"][..], true)] {
+        let home = home();
+        let mut relay = Relay::start_with(home.path(), more);
+        let url = relay.url();
+        run(home.path(), &["inbox", "carol", "--relay", &url], "").ok();
+        run(home.path(), &["send", "alice", "carol", "--relay", &url], "one").ok();
+        let Some((true, Some(blob))) = bodies(&relay).pop() else { panic!("no blob waits") };
+        let part = &blob[blob.len() / 2..][..32];
+        assert!(any_contains(&home.path().join("relay"), part), "it waits, and the search finds it");
+        assert_eq!(run(home.path(), &["inbox", "carol", "--relay", &url], "").ok(), "alice (sealed): one\n");
+        eventually("it is acknowledged", || pending(&relay) == 0);
+        assert!(relay.stop("TERM").success());
+        assert_eq!(any_contains(&home.path().join("relay"), part), stays, "{more:?}");
+    }
+}
+
+#[test]
 fn logs_hold_names_and_sizes_and_never_what_was_said() {
     let home = home();
     let relay = two_messages(home.path(), &[]);

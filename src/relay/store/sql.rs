@@ -63,7 +63,10 @@ fn set_up(db: &Connection) -> Result<(), StoreError> {
         (newer, MARK, _) if newer > LAYOUT => return Err(StoreError::Newer),
         _ => return Err(StoreError::Damaged("it is another kind of file".to_owned())),
     }
-    db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL;")?;
+    // Zeroes what is deleted: without it a blob that was delivered is no longer in its row and still in the file.
+    db.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
+    )?;
     if tables == 0 {
         let marks = format!("PRAGMA user_version={LAYOUT}; PRAGMA application_id={MARK};");
         db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;
