@@ -26,26 +26,26 @@ fn main() -> Result<ExitCode> {
     match args.as_slice() {
         // A chat starts a relay: this same program, called as `chat relay …`.
         [first, ..] if first == "relay" => return Ok(blindrelay::cli::main()),
-        [me, peer] => chat(me.parse()?, peer.parse()?)?,
+        [me, peer] => chat(&me.parse()?, &peer.parse()?)?,
         _ => bail!("usage: cargo run --example chat -- ME PEER"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 #[tokio::main]
-async fn chat(me: UserId, peer: UserId) -> Result<()> {
+async fn chat(me: &UserId, peer: &UserId) -> Result<()> {
     let home = Home::resolve(std::env::var_os("BLINDRELAY_HOME").map(PathBuf::from))?;
-    let vault = Vault::open(&home.vault(&me), &me, None, &mut rand::rng())?;
+    let vault = Vault::open(&home.vault(me), me, None, &mut rand::rng())?;
     let mut client = Client::open(vault, &RelayUrl::default(), Clock::system())?;
-    client.converse(&peer, false)?;
-    client.meet(&peer)?;
+    client.converse(peer, false)?;
+    client.meet(peer)?;
     println!("You are {me}. Type a line and press Enter to send it to {peer}, sealed. Ctrl-D ends.");
     let mut lines = BufReader::new(stdin()).lines();
     loop {
         tokio::select! {
             line = lines.next_line() => match line? {
                 Some(line) if line.trim().is_empty() => {}
-                Some(line) => client.send(&peer, &line)?,
+                Some(line) => client.send(peer, &line)?,
                 None => break,
             },
             event = client.next() => {

@@ -25,6 +25,8 @@ use crate::wire::{UserId, sanitise};
 const SETTLE: Duration = Duration::from_millis(400);
 /// After the end of the input, how long the relay may take to confirm what was typed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After the end of the input, how often to look whether all has left.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How many earlier texts are shown at the start.
 const EARLIER: u32 = 10;
 
@@ -76,7 +78,7 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
         let relay = format!("relay {url}{}{relay}", if started { " · " } else { "" });
         chat.screen.print(Tone::Quiet, &relay)?;
         match peer {
-            Some(peer) => chat.talk_to(peer, open)?,
+            Some(peer) => chat.talk_to(&peer, open)?,
             None => chat.screen.print(
                 Tone::Quiet,
                 &format!("You are {}. /to NAME chooses whom to talk to; whatever arrives is shown.", chat.me),
@@ -94,7 +96,9 @@ impl Chat {
             if until.is_some_and(|until| Instant::now() >= until) || (until.is_some() && !self.leaving()?) {
                 break;
             }
-            let settle = self.settling.values().copied().chain(until).min();
+            // A confirmed receipt makes no event: look again now and then.
+            let again = until.map(|_| Instant::now() + LOOK_AGAIN);
+            let settle = self.settling.values().copied().chain(again).min();
             tokio::select! {
                 line = self.screen.line(), if until.is_none() => match line {
                     Some(line) if line.trim() != "/quit" => self.typed(&line)?,
@@ -104,7 +108,7 @@ impl Chat {
                     }
                 },
                 event = self.client.next() => match event {
-                    Ok(Some(event)) => self.show(event)?,
+                    Ok(Some(event)) => self.show(&event)?,
                     Ok(None) => {
                         refused = true;
                         break;
@@ -153,9 +157,9 @@ impl Chat {
     }
 
     /// Makes `peer` the one that typed lines go to.
-    pub(super) fn talk_to(&mut self, peer: UserId, open: bool) -> Result<()> {
-        let contact = self.client.converse(&peer, open)?;
-        let mut earlier = self.client.messenger().rows().messages(Some(&peer), None, EARLIER)?;
+    pub(super) fn talk_to(&mut self, peer: &UserId, open: bool) -> Result<()> {
+        let contact = self.client.converse(peer, open)?;
+        let mut earlier = self.client.messenger().rows().messages(Some(peer), None, EARLIER)?;
         earlier.retain(|message| message.state != StoredState::Unread);
         if !earlier.is_empty() {
             self.screen.print(Tone::Quiet, "Earlier:")?;
@@ -166,7 +170,7 @@ impl Chat {
         self.peer = Some(peer.clone());
         self.say_mode(contact.mode)?;
         self.show_unread()?;
-        self.client.meet(&peer)?;
+        self.client.meet(peer)?;
         self.screen.print(Tone::Quiet, &format!("Type a line and press Enter to send it to {peer}."))?;
         Ok(())
     }
@@ -220,7 +224,9 @@ impl Chat {
 
     fn settled(&mut self) -> Result<()> {
         let now = Instant::now();
-        let due: Vec<_> = self.settling.extract_if(.., |_, moment| *moment <= now).map(|(text, _)| text).collect();
+        let due = self.settling.iter().filter(|(_, moment)| **moment <= now).map(|(text, _)| text.clone());
+        let due: Vec<_> = due.collect();
+        self.settling.retain(|_, moment| *moment > now);
         for (peer, counter) in due {
             let line = self.about(&peer, &format!("{counter} · at the relay, waits for {peer}"));
             self.screen.print(Tone::Quiet, &line)?;
@@ -228,14 +234,14 @@ impl Chat {
         Ok(())
     }
 
-    fn show(&mut self, event: Event) -> Result<()> {
-        let (tone, hint) = match &event {
+    fn show(&mut self, event: &Event) -> Result<()> {
+        let (tone, hint) = match event {
             Event::Message { message } => return self.arrived(message),
             Event::State { peer, counter, state } => return self.progress(peer, *counter, *state),
             Event::CaughtUp => return Ok(()),
             Event::Online if !std::mem::take(&mut self.offline) => return Ok(()),
             Event::Online => (Tone::Quiet, " again; what waited is on its way".to_owned()),
-            Event::Offline { .. } => match self.went_offline()? {
+            Event::Offline { .. } => match self.went_offline() {
                 Some(hint) => (Tone::Alarm, hint),
                 None => return Ok(()),
             },
@@ -259,15 +265,14 @@ impl Chat {
     }
 
     /// What to do about a lost relay; said once. On the default address another one is started.
-    fn went_offline(&mut self) -> Result<Option<String>> {
-        let mut hint = format!(" ({})", self.how_to_start);
-        if let Some(home) = &self.home {
-            match ensure_relay(home) {
-                Ok(started) => hint = String::from(if started { ", with one started here" } else { "" }),
-                Err(error) => self.screen.print(Tone::Alarm, &format!("! {error:#}"))?,
-            }
-        }
-        Ok((!std::mem::replace(&mut self.offline, true)).then_some(hint))
+    fn went_offline(&mut self) -> Option<String> {
+        let hint = match self.home.as_ref().map(ensure_relay) {
+            Some(Ok(true)) => ", with one started here".to_owned(),
+            Some(Ok(false)) => String::new(),
+            Some(Err(error)) => format!(" ({error:#})"),
+            None => format!(" ({})", self.how_to_start),
+        };
+        (!std::mem::replace(&mut self.offline, true)).then_some(hint)
     }
 
     fn progress(&mut self, peer: &UserId, counter: u64, state: StoredState) -> Result<()> {

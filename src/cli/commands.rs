@@ -126,8 +126,7 @@ fn who(chat: &mut Chat) -> Result<()> {
 }
 
 fn to(chat: &mut Chat, name: &str) -> Result<()> {
-    let peer = name.parse()?;
-    chat.talk_to(peer, false)
+    chat.talk_to(&name.parse()?, false)
 }
 
 fn forget(chat: &mut Chat, what: &str) -> Result<()> {

@@ -141,5 +141,6 @@ pub(super) fn ensure_relay(home: &Home) -> Result<bool> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(true)
+    // Another chat may have been faster: then ours found the port taken.
+    Ok(child.try_wait()?.is_none())
 }
