@@ -44,7 +44,7 @@ impl Rows<'_> {
     /// What must still reach the relay, oldest first.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn outbox(&self) -> Result<Vec<OutboxRow>> {
         let mut query = self.db.prepare_cached("SELECT id, peer, payload FROM outbox ORDER BY n")?;
         let mut found = query.query([])?;
@@ -59,7 +59,7 @@ impl Rows<'_> {
     /// What must reach the relay next for this peer.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn next_out(&self, peer: &UserId) -> Result<Option<OutboxRow>> {
         let sql = "SELECT id, payload FROM outbox WHERE peer = ?1 ORDER BY n LIMIT 1";
         let mut query = self.db.prepare_cached(sql)?;
@@ -72,7 +72,7 @@ impl Rows<'_> {
     /// For whom texts are held.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn held_for(&self) -> Result<Vec<UserId>> {
         let mut query = self.db.prepare_cached("SELECT DISTINCT peer FROM messages WHERE state = 'held'")?;
         let names = query.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -82,7 +82,7 @@ impl Rows<'_> {
     /// Queues something for the relay.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn add_outbox(&self, row: &OutboxRow, rng: &mut impl CryptoRng) -> Result<()> {
         let payload = self.protect_payload(&row.payload, rng);
         let sql = "INSERT INTO outbox (id, peer, payload) VALUES (?1, ?2, ?3)";
@@ -93,7 +93,7 @@ impl Rows<'_> {
     /// The relay has it.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn remove_outbox(&self, id: &MessageId) -> Result<()> {
         self.db.prepare_cached("DELETE FROM outbox WHERE id = ?1")?.execute([id.0])?;
         Ok(())
@@ -102,7 +102,7 @@ impl Rows<'_> {
     /// Takes back what has not reached the relay yet: those texts are held again.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn hold_back(&self, peer: &UserId) -> Result<()> {
         let sql = "UPDATE messages SET state = 'held' WHERE peer = ?1 AND state = 'saved'
                    AND id IN (SELECT id FROM outbox WHERE peer = ?1)";
@@ -114,7 +114,7 @@ impl Rows<'_> {
     /// Puts something that could not be shown aside. The oldest go when there are more than 100.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn add_quarantine(&self, row: &QuarantineRow, rng: &mut impl CryptoRng) -> Result<()> {
         let QuarantineRow { n: _, peer, id, at, why, payload } = row;
         let sql = "INSERT INTO quarantine (peer, id, at, why, payload) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -128,7 +128,7 @@ impl Rows<'_> {
     /// What was put aside, of one peer or of all, oldest first.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn quarantine(&self, peer: Option<&UserId>) -> Result<Vec<QuarantineRow>> {
         let sql = "SELECT * FROM quarantine WHERE ?1 IS NULL OR peer = ?1 ORDER BY n";
         let mut query = self.db.prepare_cached(sql)?;
@@ -150,7 +150,7 @@ impl Rows<'_> {
     /// It opened after all, or was thrown away.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn remove_quarantine(&self, n: i64) -> Result<()> {
         self.db.prepare_cached("DELETE FROM quarantine WHERE n = ?1")?.execute([n])?;
         Ok(())
@@ -159,7 +159,7 @@ impl Rows<'_> {
     /// Whether these bytes arrived before (32-byte hash).
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn was_seen(&self, hash: &[u8; 32]) -> Result<bool> {
         self.exists("SELECT 1 FROM seen WHERE hash = ?1", hash)
     }
@@ -167,7 +167,7 @@ impl Rows<'_> {
     /// Remembers these bytes for ever.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`super::VaultError`].
     pub fn see(&self, hash: &[u8; 32]) -> Result<()> {
         self.db.prepare_cached("INSERT OR IGNORE INTO seen VALUES (?1)")?.execute([hash])?;
         Ok(())
