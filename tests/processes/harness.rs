@@ -142,10 +142,11 @@ impl Lines {
                     return line.clone();
                 }
             }
-            match self.incoming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.seen.push(line),
-                Err(late) => panic!("no line with {needle:?} ({late}); there were: {:#?}", self.seen),
-            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.incoming.recv_timeout(left) else {
+                panic!("no line with {needle:?}; there were: {:#?}", self.seen);
+            };
+            self.seen.push(line);
         }
     }
 

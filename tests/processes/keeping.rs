@@ -101,7 +101,8 @@ fn the_relay_keeps_only_the_hash_of_a_mailbox_token() {
     });
     let (_, token) = vault.unwrap().rows().identity().unwrap();
     let bytes = token.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
+    let hex: String = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     let forms = [bytes.to_vec(), STANDARD.encode(bytes).into(), URL_SAFE_NO_PAD.encode(bytes).into(), hex.into()];
     for form in forms {
         assert!(!any_contains(&home.path().join("relay"), &form));

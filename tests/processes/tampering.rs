@@ -2,6 +2,7 @@
 //! shown, nothing is used up, the mailbox is not blocked, and the genuine message still opens. In an open one it all works.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use blindrelay::client::contacts::Arrival;
 use blindrelay::client::messenger::{Alarm, Event};
@@ -15,10 +16,9 @@ use super::harness::{Relay, Talk, effort, home};
 use super::pair::{Person, Post, blob, id};
 
 /// The same envelope with other bytes, as a relay would number it.
-fn with(genuine: &Envelope, n: usize, payload: Payload) -> Envelope {
-    let mut id = [0; 16];
-    id[8..].copy_from_slice(&n.to_be_bytes());
-    Envelope { seq: 1_000 + n as u64, id: MessageId(id), payload, ..genuine.clone() }
+fn with(genuine: &Envelope, n: u16, payload: Payload) -> Envelope {
+    let seq = 1_000 + u64::from(n);
+    Envelope { seq, id: MessageId(u128::from(n).to_be_bytes()), payload, ..genuine.clone() }
 }
 
 fn pair(seed: u64, open: bool) -> (Post, Person, Person) {
@@ -55,7 +55,7 @@ fn refused_and_harmless(post: &mut Post, bob: &mut Person, genuine: &Envelope, o
     let before = bob.heard().len();
     let sessions = |bob: &Person| bob.messenger.rows().sessions(&id("alice")).map(|sessions| format!("{sessions:?}"));
     let forgeries = forgeries(&blob(genuine), other);
-    for (n, forged) in forgeries.into_iter().enumerate() {
+    for (n, forged) in (0..).zip(forgeries) {
         let forged = with(genuine, n, Payload::Sealed(Bytes(forged)));
         let (aside, state) = (bob.saw(|event| matches!(event, Event::SetAside { .. })), sessions(bob).unwrap());
         post.give(bob, RelayFrame::Deliver(forged.clone()));
@@ -125,7 +125,7 @@ fn a_message_that_comes_again_is_acknowledged_and_shown_once_for_ever() {
     post.say(&mut alice, "bob", "and once");
     let mail = post.take(&bob);
     for again in 0..3 {
-        for (n, envelope) in mail.iter().enumerate() {
+        for (n, envelope) in (0..).zip(&mail) {
             let copy = with(envelope, 10 * again + n, envelope.payload.clone());
             post.give(&mut bob, RelayFrame::Deliver(copy.clone()));
             assert_eq!(bob.acked.last(), Some(&copy.seq));
@@ -222,7 +222,9 @@ async fn a_chat_behind_a_forging_line_says_so_and_shows_the_genuine_message() {
         }
         alice.say("meet me at nine");
         bob.wait("alice (open): meet me at ten");
+        let start = Instant::now();
         let (_, lines) = bob.end();
+        assert!(start.elapsed() < Duration::from_secs(8), "who only listened has nothing to wait for");
         assert_eq!(lines.iter().filter(|line| line.starts_with("alice: ")).count(), 1, "{lines:#?}");
         aside
     });
