@@ -76,7 +76,7 @@ impl Person {
         let id: UserId = name.parse().expect("a good name");
         let me = IdentityKeyPair::generate(id, &mut rng);
         let mut prekeys = PreKeyStore::default();
-        prekeys.rotate(NOW, &mut rng);
+        prekeys.renew(NOW, &mut rng);
         let one_time = prekeys.refill(99, &mut rng).remove(0);
         Self { me, prekeys, one_time }
     }

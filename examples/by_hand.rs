@@ -218,7 +218,7 @@ fn library() -> Result<Vec<u8>> {
     let alice = IdentityKeyPair::generate(alice, &mut dice);
     let bob = IdentityKeyPair::generate(bob, &mut dice);
     let mut prekeys = PreKeyStore::default();
-    prekeys.rotate(NOW, &mut dice);
+    prekeys.renew(NOW, &mut dice);
     let one_time = prekeys.refill(params::ONE_TIME_STOCK - 1, &mut dice).pop();
     let prekey = prekeys.newest().map(|key| Bytes(key.statement(&bob)));
     let identities = vec![Bytes(bob.statement().to_bytes())];

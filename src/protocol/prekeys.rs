@@ -61,21 +61,16 @@ pub struct PreKeyStore {
 }
 
 impl PreKeyStore {
-    /// Makes a new signed prekey if the newest is a week old (or from the future, or missing), and drops those
-    /// that are 60 days old. True if a new one was made.
-    pub fn rotate(&mut self, now: u64, rng: &mut impl CryptoRng) -> bool {
-        let fresh = |key: &SignedPreKey| {
+    /// Whether a new signed prekey is due: the newest is a week old, or from the future, or missing.
+    #[must_use]
+    pub fn due(&self, now: u64) -> bool {
+        !self.newest().is_some_and(|key| {
             now < key.created.saturating_add(PREKEY_ROTATE) && key.created < now.saturating_add(PREKEY_FUTURE)
-        };
-        let due = !self.newest().is_some_and(fresh);
-        if due {
-            self.renew(now, rng);
-        }
-        self.signed.retain(|key| now < key.created.saturating_add(PREKEY_DELETE));
-        due
+        })
     }
 
-    /// Makes a new signed prekey, whatever the age of the newest. Private halves are bounded: of more than 100 the oldest go.
+    /// Makes a new signed prekey, whatever the age of the newest, and drops what [`Self::forget_old`] drops. Private halves are
+    /// bounded: of more than 100 the oldest go.
     pub fn renew(&mut self, now: u64, rng: &mut impl CryptoRng) {
         // Counted before old ones are dropped: an id is never used twice, not even after a long absence.
         let id = self.newest().map_or(1, |key| key.id.wrapping_add(1));
@@ -83,6 +78,13 @@ impl PreKeyStore {
         self.signed.push(SignedPreKey { id, created: now, pair, kem });
         let excess = self.signed.len().saturating_sub(ONE_TIME_STOCK);
         self.signed.drain(..excess);
+        self.forget_old(now);
+    }
+
+    /// Drops signed prekeys that are 60 days old, all but the newest: the next one counts on from it.
+    pub fn forget_old(&mut self, now: u64) {
+        let newest = self.newest().map(|key| key.id);
+        self.signed.retain(|key| Some(key.id) == newest || now < key.created.saturating_add(PREKEY_DELETE));
     }
 
     /// Makes as many one-time prekeys as the relay lacks, given how many it has left. Returns the new ones' public halves.

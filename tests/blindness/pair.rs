@@ -37,7 +37,7 @@ impl Pair {
         let now = 1_700_000_000_000;
         let people = ["alice", "bob"].map(|name| {
             let mut prekeys = PreKeyStore::default();
-            prekeys.rotate(now, &mut dice);
+            prekeys.renew(now, &mut dice);
             (IdentityKeyPair::generate(name.parse().unwrap(), &mut dice), prekeys)
         });
         let mut pair = Self { dice, now, counter: 0, people, sessions: Default::default() };

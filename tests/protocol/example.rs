@@ -88,7 +88,7 @@ fn worked_example() -> String {
     };
     let me = IdentityKeyPair::generate(id("bob"), dice);
     let mut bob = End { me, prekeys: PreKeyStore::default(), sessions: Sessions::default() };
-    bob.prekeys.rotate(NOW, dice);
+    bob.prekeys.renew(NOW, dice);
     let one_time = bob.prekeys.refill(params::ONE_TIME_STOCK - 1, dice).remove(0);
     let prekey = bob.prekeys.newest().unwrap().statement(&bob.me);
     block.line("identity statement of alice", &alice.me.statement().to_bytes());

@@ -158,10 +158,11 @@ fn a_prekey_serves_for_sixty_days_and_is_then_gone() {
     let rotated = |day: u64| {
         let mut late = bob.copy(day);
         for day in (7..=day).step_by(7) {
-            assert!(late.prekeys.rotate(NOW + day * DAY, &mut late.rng));
-            assert!(!late.prekeys.rotate(NOW + day * DAY, &mut late.rng));
+            assert!(late.prekeys.due(NOW + day * DAY));
+            late.prekeys.renew(NOW + day * DAY, &mut late.rng);
+            assert!(!late.prekeys.due(NOW + day * DAY));
         }
-        late.prekeys.rotate(NOW + day * DAY, &mut late.rng);
+        late.prekeys.forget_old(NOW + day * DAY);
         late
     };
     assert!(rotated(59).read(&id("alice"), &first).is_ok());
@@ -173,7 +174,8 @@ fn a_prekey_id_is_never_used_twice_even_after_a_long_absence() {
     let mut bob = Person::new("bob", 2);
     let mut vault = Vault::in_memory(&id("bob"), &mut bob.rng).unwrap();
     vault.transaction(|rows| rows.save_prekeys(&bob.prekeys, &mut bob.rng)).unwrap();
-    assert!(bob.prekeys.rotate(NOW + 365 * DAY, &mut bob.rng));
+    bob.prekeys.forget_old(NOW + 365 * DAY);
+    bob.prekeys.renew(NOW + 365 * DAY, &mut bob.rng);
     assert_eq!(bob.prekeys.signed.iter().map(|key| key.id).collect::<Vec<_>>(), [2]);
     vault.transaction(|rows| rows.save_prekeys(&bob.prekeys, &mut bob.rng)).unwrap();
     let saved = vault.rows().prekeys().unwrap();

@@ -35,7 +35,8 @@ impl Person {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let me = IdentityKeyPair::generate(id(name), &mut rng);
         let mut prekeys = PreKeyStore::default();
-        assert!(prekeys.rotate(NOW, &mut rng));
+        assert!(prekeys.due(NOW));
+        prekeys.renew(NOW, &mut rng);
         let stock = prekeys.refill(params::ONE_TIME_STOCK - 3, &mut rng);
         let (sessions, pinned, remembered) = (Sessions::default(), None, BTreeSet::new());
         Self { me, prekeys, sessions, pinned, remembered, rng, now: NOW, stock }

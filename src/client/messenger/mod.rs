@@ -41,8 +41,6 @@ pub struct Messenger {
     me: IdentityKeyPair,
     token: Token,
     prekeys: PreKeyStore,
-    /// The newest signed prekey has not been offered yet.
-    unoffered: bool,
     online: bool,
     /// Deliveries until the mailbox is as empty as it was promised to become.
     waiting: u64,
@@ -95,28 +93,27 @@ pub enum MessengerError {
 type Result<T> = std::result::Result<T, MessengerError>;
 
 impl Messenger {
-    /// Starts from a vault; makes prekeys if they are missing or old, and drops keys of messages missing for too long.
+    /// Starts from a vault; drops prekeys that are too old, and keys of messages missing for too long.
     ///
     /// # Errors
     /// [`MessengerError::Vault`].
     pub fn open(mut vault: Vault, now: u64, rng: &mut impl CryptoRng) -> Result<Self> {
         let (me, token) = vault.rows().identity()?;
         let mut prekeys = vault.rows().prekeys()?;
-        let unoffered = prekeys.rotate(now, rng);
+        prekeys.forget_old(now);
         vault.transaction(|rows| {
             for Contact { peer, .. } in rows.contacts()? {
                 let mut sessions = rows.sessions(&peer)?;
                 sessions.forget_old(now);
                 rows.save_sessions(&peer, &sessions, rng)?;
             }
-            if unoffered { rows.save_prekeys(&prekeys, rng) } else { Ok(()) }
+            rows.save_prekeys(&prekeys, rng)
         })?;
         Ok(Self {
             vault,
             me,
             token,
             prekeys,
-            unoffered,
             online: false,
             waiting: 0,
             one_time_left: 0,
@@ -212,10 +209,9 @@ impl Messenger {
         if identity.is_some_and(|identity| *identity != mine) {
             step.events.push(Event::Alarm { peer: self.me.id().clone(), alarm: Alarm::OwnKeyReplaced });
         }
-        self.unoffered |= self.prekeys.rotate(now, rng);
         let statement = self.prekeys.newest().map(|key| key.statement(&self.me));
         let current = identity == Some(&mine) && prekey == statement.as_ref();
-        if self.unoffered || !current || self.runs_low() {
+        if !current || self.prekeys.due(now) || self.runs_low() {
             self.publish(&mut step, now, rng)?;
         }
         for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
@@ -248,8 +244,7 @@ impl Messenger {
         if !self.online {
             return Ok(step);
         }
-        self.unoffered |= self.prekeys.rotate(now, rng);
-        if self.unoffered || self.runs_low() {
+        if self.prekeys.due(now) || self.runs_low() {
             self.publish(&mut step, now, rng)?;
         }
         self.unusable.retain(|_, refused| now < refused.saturating_add(UNUSABLE));
@@ -290,12 +285,11 @@ impl Messenger {
         self.one_time_left < ONE_TIME_STOCK / 2
     }
 
-    /// Saves the private halves, then offers the public ones. One-time keys come with a signed prekey of their own, and the
-    /// relay drops those of the one before: so keys that a restored vault does not have are not handed out for long.
+    /// Saves the private halves, then offers the public ones. One-time keys come with a signed prekey of their own, in one
+    /// transaction, and the relay drops those of the one before. So a vault that knows the prekey at the relay, an old copy of it
+    /// included, has every key that the relay hands out with it; one that does not know it publishes anew.
     fn publish(&mut self, step: &mut Step, now: u64, rng: &mut impl CryptoRng) -> Result<()> {
-        if !std::mem::take(&mut self.unoffered) {
-            self.prekeys.renew(now, rng);
-        }
+        self.prekeys.renew(now, rng);
         let one_time = self.prekeys.refill(0, rng);
         self.one_time_left = one_time.len();
         let prekeys = &self.prekeys;

@@ -15,7 +15,7 @@ pub(super) fn swap(home: &Home, user: &UserId, now: u64) -> Result<()> {
     let mut rng = rand::rng();
     let mallory = IdentityKeyPair::generate(user.clone(), &mut rng);
     let mut prekeys = PreKeyStore::default();
-    prekeys.rotate(now, &mut rng);
+    prekeys.renew(now, &mut rng);
     let prekey = prekeys.newest().map(|key| key.statement(&mallory));
     let db = Connection::open(home.relay_file("relay.db"))?;
     let sql = "UPDATE users SET identity = ?2, prekey = ?3 WHERE name = ?1";
