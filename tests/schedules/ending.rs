@@ -12,6 +12,8 @@ use super::world::{Weather, World};
 
 /// The most sessions that two people keep: with more, the oldest are forgotten and what comes late in them is lost.
 const SESSIONS: usize = 4;
+/// The most that a quarantine holds: with more, the oldest are given up.
+const QUARANTINE: usize = 100;
 
 pub fn recover(world: &mut World) -> Check {
     world.note("— the faults stop —");
@@ -119,7 +121,8 @@ fn nothing_is_lost(world: &mut World) -> Check {
         let sessions = world.oracle.handshakes.get(&pair).map_or(0, BTreeSet::len);
         let excused = world.oracle.harmed.contains(id)
             || [from, to].iter().any(|who| world.oracle.restored.contains(who))
-            || sessions > SESSIONS;
+            || sessions > SESSIONS
+            || world.oracle.set_aside.get(to).is_some_and(|&aside| aside > QUARANTINE);
         if !excused && !aside.contains(id) && !world.oracle.ledgers[to].shown.contains(&n) {
             return broken(
                 Rule::NothingLost,

@@ -77,6 +77,10 @@ pub struct Oracle {
     pub forged: BTreeSet<(UserId, UserId, String)>,
     /// The relay made up receipts, in open mode.
     pub forged_receipts: bool,
+    /// Open texts that the relay altered: what is shown, and honestly receipted, is not what was said.
+    pub misquoted: BTreeSet<MessageId>,
+    /// How much was set aside, by person.
+    pub set_aside: BTreeMap<UserId, usize>,
     /// What the relay dropped, altered or forgot.
     pub harmed: BTreeSet<MessageId>,
     /// People whose vault was replaced by an older copy.
@@ -154,8 +158,9 @@ impl Oracle {
             return broken(Rule::DeliveredWasShown, format!("{from}: number {counter} to {to} was never said"));
         };
         let Said { id, text, .. } = &self.said[n];
-        // Open mode: the relay may make up receipts for what it could read.
-        if self.ever_shown.contains(&n) || (self.forged_receipts && self.opened.contains(id)) {
+        // Open mode: the relay may make up receipts for what it could read, or have its own words receipted.
+        let lied = self.forged_receipts || self.misquoted.contains(id);
+        if self.ever_shown.contains(&n) || (lied && self.opened.contains(id)) {
             return Ok(());
         }
         broken(Rule::DeliveredWasShown, format!("{from} sees {} as delivered; {to} never saw it", brief(text)))

@@ -242,6 +242,7 @@ fn made_up(world: &mut World, envelope: &Envelope) {
     match &envelope.payload {
         Payload::Open(Content::Text { text, .. }) if world.weak != Some(Weakness::BelievesForgedTexts) => {
             world.oracle.forged.insert((envelope.from.clone(), envelope.to.clone(), text.clone()));
+            world.oracle.misquoted.insert(envelope.id);
         }
         Payload::Open(Content::Receipt { .. }) => {
             world.oracle.forged_receipts |= world.weak != Some(Weakness::BelievesForgedReceipts);

@@ -172,6 +172,9 @@ impl World {
             Event::NoOneTimeKey(_) => return Ok(self.count("no one-time key")),
             _ => None,
         };
+        if let Event::SetAside { .. } = event {
+            *self.oracle.set_aside.entry(self.people[who].id.clone()).or_default() += 1;
+        }
         if let Some((kind, what)) = alarming {
             self.count(kind);
             self.note(format!("  {}: {kind}: {what}", self.name(who)));
