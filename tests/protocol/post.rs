@@ -85,11 +85,14 @@ impl Post {
     }
 
     /// From now on the relay shows the keys of `shown` as those of `name`.
-    pub fn swap_keys(&mut self, name: &str, shown: &Messenger) {
-        let (me, _) = shown.rows().identity().unwrap();
-        let prekey = shown.rows().prekeys().unwrap().newest().unwrap().statement(&me);
-        let identity = me.statement().to_bytes().into();
-        self.published.insert(id(name), Published { identity, prekey: prekey.into(), one_time: Vec::new() });
+    pub fn swap_keys(&mut self, name: &str, shown: &mut Messenger) {
+        let nothing = Welcome { identity: None, prekey: None, one_time_left: 0, waiting: 0 };
+        let step = shown.receive(RelayFrame::Welcome(nothing), NOW, &mut self.rng).unwrap();
+        for frame in step.frames {
+            if let ClientFrame::Publish { identity, prekey, .. } = frame {
+                self.published.insert(id(name), Published { identity, prekey, one_time: Vec::new() });
+            }
+        }
     }
 
     fn carry(&mut self, name: &str, Step { frames, events }: Step) -> Vec<Event> {

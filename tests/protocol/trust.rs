@@ -36,7 +36,7 @@ fn a_changed_key_stops_sending_until_the_user_decides() {
             alice.set_verified(&peer("bob"), true, NOW, rng).unwrap();
             Step::default()
         });
-        post.swap_keys("bob", &stranger("bob", 9));
+        post.swap_keys("bob", &mut stranger("bob", 9));
         // A reset asks for keys; the relay answers with another's.
         let events = post.with("alice", |alice, _| alice.reset(&peer("bob")).unwrap());
         assert!(events.contains(&Event::KeyChanged(peer("bob"))));
@@ -63,8 +63,8 @@ fn a_key_swapped_at_first_contact_shows_in_the_numbers() {
     assert_eq!(number(&honest, "alice", "bob"), number(&honest, "bob", "alice"), "the control");
 
     let mut post = Post::new();
-    let middle = stranger("bob", 9);
-    post.swap_keys("bob", &middle);
+    let mut middle = stranger("bob", 9);
+    post.swap_keys("bob", &mut middle);
     let events = post.write("alice", "bob", "hello");
     assert!(events.contains(&Event::Pinned(peer("bob"))) && shown(&events).is_empty());
     // The real Bob writes to Alice under his own key: she is told, and nothing of it is shown as Bob's.
@@ -84,12 +84,12 @@ fn a_key_swapped_at_first_contact_shows_in_the_numbers() {
 #[test]
 fn another_key_under_my_own_name_is_an_alarm() {
     let mut post = talking();
-    let quiet = stranger("alice", 8);
+    let mut quiet = stranger("alice", 8);
     let alarm = Event::Alarm { peer: peer("alice"), alarm: Alarm::OwnKeyReplaced };
     let alice = post.people.remove(&id("alice")).unwrap();
     // The control: the keys that she published raise none.
     assert!(!post.join(alice).contains(&alarm));
-    post.swap_keys("alice", &quiet);
+    post.swap_keys("alice", &mut quiet);
     let alice = post.people.remove(&id("alice")).unwrap();
     assert!(post.join(alice).contains(&alarm));
 }
