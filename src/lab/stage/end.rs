@@ -56,7 +56,7 @@ struct Pane<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Line {
-    Said { n: i64, mine: bool, sealed: bool, state: String, shown: Shown },
+    Said { n: i64, id: String, mine: bool, sealed: bool, state: String, shown: Shown },
     Note(Note),
 }
 
@@ -231,8 +231,16 @@ impl End {
         let mut notes = self.notes.iter().filter(|note| note.after + 1 >= first).cloned().peekable();
         log.extend(std::iter::from_fn(|| notes.next_if(|note| note.after < first)).map(Line::Note));
         for message in messages {
-            let (n, mine, sealed) = (message.n, message.outgoing, message.sealed);
-            log.push(Line::Said { n, mine, sealed, state: message.state.to_string(), shown: Shown::of(&message.text) });
+            let (n, id) = (message.n, message.id.to_string());
+            let (mine, sealed) = (message.outgoing, message.sealed);
+            log.push(Line::Said {
+                n,
+                id,
+                mine,
+                sealed,
+                state: message.state.to_string(),
+                shown: Shown::of(&message.text),
+            });
             log.extend(std::iter::from_fn(|| notes.next_if(|note| note.after <= n)).map(Line::Note));
         }
         log.extend(notes.map(Line::Note));
@@ -285,7 +293,7 @@ fn note(event: &Event) -> Option<(bool, String)> {
             true,
             format!("{}'s key has changed. A new device, or somebody in between: both look like this.", called(peer)),
         )),
-        Event::Blocked { waiting, .. } => Some((true, format!("{waiting} held here until you decide about the key."))),
+        Event::Blocked { waiting, .. } => Some((true, format!("{waiting} held here until you decide."))),
         Event::Alarm { .. } | Event::SetAside { .. } | Event::Refused(_) => Some((true, event.to_string())),
         Event::Delayed(_) => Some((false, event.to_string())),
         _ => None,

@@ -30,6 +30,8 @@ pub(super) struct Seen {
 #[derive(Debug, Clone, Serialize)]
 struct Row {
     n: u64,
+    /// The sender's id for it: the Inbox API does not tell.
+    id: Option<String>,
     from: String,
     to: String,
     at: u64,
@@ -56,7 +58,7 @@ struct Pair {
 }
 
 impl Seen {
-    pub(super) fn add(&mut self, Sighting { n, id: _, at, from, to, size, payload }: &Sighting) {
+    pub(super) fn add(&mut self, Sighting { n, id, at, from, to, size, payload }: &Sighting) {
         self.last = *n;
         let (text, noise, receipt) = match payload {
             Payload::Open(Content::Text { text, .. }) => (Some(Shown::of(text)), None, false),
@@ -66,7 +68,7 @@ impl Seen {
         let (from, to) = (from.to_string(), to.to_string());
         self.count(&from, &to, *at, *size, text.is_some());
         let size = u64::try_from(*size).unwrap_or(u64::MAX);
-        keep(&mut self.feed, Row { n: *n, from, to, at: *at, size, text, noise, receipt });
+        keep(&mut self.feed, Row { n: *n, id: Some(id.to_string()), from, to, at: *at, size, text, noise, receipt });
     }
 
     fn count(&mut self, from: &str, to: &str, at: u64, size: usize, read: bool) {
@@ -105,7 +107,7 @@ impl Partner {
                 for InboxMessage { seq, from, to, at, mode: _, size, text, sealed } in messages {
                     let (from, to) = (from.to_string(), to.to_string());
                     let (text, noise) = (text.as_deref().map(Shown::of), sealed.as_deref().map(short));
-                    keep(&mut partner.inbox, Row { n: seq, from, to, at, size, text, noise, receipt: false });
+                    keep(&mut partner.inbox, Row { n: seq, id: None, from, to, at, size, text, noise, receipt: false });
                 }
             }
         }

@@ -3,13 +3,13 @@
 import { badge, byId, el, say, show } from "/dom.js";
 import { act } from "/live.js";
 import { keys, number } from "/keys.js";
-import { bar, legend } from "/padding.js";
+import { bar, legend, sizes } from "/padding.js";
 import { rows } from "/rows.js";
 
 const MARKS = { delivered: "✓", "at the relay": "… at the relay", "on its way": "… on its way", held: "▲ held", "refused by the relay": "▲ refused" };
 
-/** One end. `tell` shows a notice. */
-export function end(name, peer, tell) {
+/** One end. `tell` shows a notice; `carried` says how large the relay saw a message, by its id. */
+export function end(name, peer, tell, carried) {
   const pane = byId(name);
   const [heading, view, form] = [pane.querySelector(".state"), pane.querySelector(".view"), pane.querySelector("form")];
   const input = form.querySelector("input");
@@ -46,7 +46,12 @@ export function end(name, peer, tell) {
 
   function drawSizes() {
     const said = device.log.filter((line) => line.kind === "said" && line.mine).slice(-3);
-    const bars = said.map((line) => bar(`“${short(line.shown.text)}”`, line.shown.bytes, !line.sealed, { ...device.padding, handshake: 0 }));
+    const bars = said.map((line) => {
+      const { head, least, most, seal } = device.padding;
+      const usual = sizes(line.shown.bytes, { head, least, most, seal, handshake: 0 }).blob;
+      const handshake = Math.max((carried(line.id) ?? usual) - usual, 0);
+      return bar(`“${short(line.shown.text)}”`, line.shown.bytes, !line.sealed, { ...device.padding, handshake });
+    });
     if (input.value) bars.push(bar("As typed", new TextEncoder().encode(input.value).length, device.mode === "open", device.padding));
     return bars.length > 0 ? [legend(), ...bars.slice(-3)] : [el("p", {}, "Type something, and see how it is filled up.")];
   }

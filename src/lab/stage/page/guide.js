@@ -36,20 +36,29 @@ export function guide(stage, enter) {
     running = true;
     draw();
     const acts = [...step().acts];
+    if (acts.length === 0) return finish(true);
     if (stage.scene().swapped) acts.unshift({ do: "reset" });
     else for (const who of ["alice", "bob"]) if (!stage.end(who).on) acts.unshift({ do: "power", as: who, on: true });
     if (stage.thief() && !acts.some((wish) => wish.do === "steal")) acts.unshift({ do: "forget" });
     let good = true;
     for (const wish of acts) good = good && report(await act(wish));
+    return finish(good);
+  }
+
+  async function finish(good) {
     if (good) await go(at.step, true);
     running = false;
     draw();
   }
 
-  function forward() {
+  /** From the last step to free play, with everything fresh. A thief does not stay on the stage. */
+  async function forward() {
     if (at.step === 0) return;
     if (!at.done) return play();
-    return go(at.step === TOUR.length ? 0 : at.step + 1, false);
+    const last = at.step === TOUR.length;
+    if (last && !report(await act({ do: "reset" }))) return;
+    if (!last && stage.thief()) await act({ do: "forget" });
+    return go(last ? 0 : at.step + 1, false);
   }
 
   function back() {
@@ -91,7 +100,7 @@ export function guide(stage, enter) {
       el("option", { value: "0" }, "Free play"));
     chooser.value = String(at.step);
     chooser.addEventListener("change", () => go(Number(chooser.value), false));
-    const next = at.done ? (at.step === TOUR.length ? "Free play →" : "Next →") : `${press} →`;
+    const next = at.done ? (at.step === TOUR.length ? "Start afresh →" : "Next →") : `${press} →`;
     show(top,
       el("h2", {}, title),
       button("←", back, { "aria-label": "Back", "data-what": "back", disabled: at.step === 1 && !at.done }),

@@ -45,6 +45,8 @@ export function relay() {
   return {
     update(value) { seen = value; draw(); },
     up(is) { up = is; draw(); },
+    /** How large the relay saw a message. */
+    size(id) { return seen?.feed.find((row) => row.id === id)?.size; },
     /** Shows the tally instead of the feed, or only what one person sent. */
     view(asTally, sender) {
       only = sender ?? null;
@@ -65,15 +67,17 @@ function drawTally(tally) {
       el("thead", {}, row("th", "who", "sent", "last")),
       el("tbody", {}, tally.flatMap((pair) => [
         row("td", el("b", {}, `${pair.from} → ${pair.to}`), `${pair.messages} ×`, time(pair.last)),
-        el("tr", { class: "sizes" }, el("td", { colspan: "3" }, sizes(pair).map(([size, count]) => el("span", { class: "size" }, `${size} B ×${count}`)))),
+        el("tr", { class: "sizes" }, el("td", { colspan: "3" }, sizes(pair).map((words) => el("span", { class: "size" }, words)))),
       ]))),
-    el("p", {}, `Words it could read: in ${sum("read")} of ${sum("messages")}.`),
+    el("p", {}, `Readable: ${sum("read")} of ${sum("messages")}, sent open.`),
   ];
 }
 
-/** The most frequent sizes; a receipt in the open has none. */
+/** The most frequent sizes, and how many messages had another; a receipt in the open has none. */
 function sizes(pair) {
-  return Object.entries(pair.sizes).filter(([size]) => size !== "0").sort((a, b) => b[1] - a[1]).slice(0, 3);
+  const all = Object.entries(pair.sizes).filter(([size]) => size !== "0").sort((a, b) => b[1] - a[1]).slice(0, 2);
+  const others = pair.messages - all.reduce((sum, [, count]) => sum + count, 0);
+  return [...all.map(([size, count]) => `${size} B ×${count}`), ...(others > 0 ? [`other ×${others}`] : [])];
 }
 
 export function partner() {
@@ -100,7 +104,7 @@ export function thief() {
       show(state, badge("Bob's keys"));
       const news = value.new.filter((attempt) => attempt.text || !attempt.opened);
       show(list,
-        el("p", { class: value.old_opened > 0 ? "alarm" : "sealed" }, "Kept from before: ", el("b", {}, `${value.old_opened > 0 ? "▲" : "■"} ${value.old_opened} of ${value.old} open.`)),
+        el("p", { class: value.old_opened > 0 ? "alarm" : "sealed" }, "Sealed, from before: ", el("b", {}, `${value.old_opened > 0 ? "▲" : "■"} ${value.old_opened} of ${value.old} open.`)),
         news.map((attempt, place) => el("p", { class: attempt.opened ? "alarm" : "sealed" },
           place === 0 ? "Next: " : "After that: ",
           attempt.opened ? el("b", {}, "▲ opens: “", el("bdi", {}, attempt.text.text), "”") : el("b", {}, "■ stays shut."))));

@@ -1,7 +1,7 @@
 // Sizes: how long a text is, to what it is filled up, and how large the relay sees it.
 //
-//   text │ head │ padding ……………… │ seal            512 B or 1, 2, 4, … KiB, then the seal: always the same
-//   ████ │ ▓▓▓  │ ░░░░░░░░░░░░░░░ │ ▒▒▒
+//   text │ time │ padding ……………… │ seal            512 B or 1, 2, 4, … KiB, then the seal: always the same
+//   ████ │ ▓▓▓▓ │ ░░░░░░░░░░░░░░░ │ ▒▒▒                     (and the key agreement, as long as it has not been answered)
 //
 // The numbers come from the protocol's own code (`padding` in a device's section); only the sum is done here, so that the bar
 // moves with every letter that is typed. In open mode there is nothing to fill up: the size is the text's.
@@ -22,7 +22,7 @@ export function sizes(length, { head, least, most, seal, handshake }) {
 export function bar(label, length, open, padding) {
   const size = open ? { length, head: 0, bucket: length, seal: 0, handshake: 0, blob: length } : sizes(length, padding);
   const scale = WIDTH / Math.max(size.blob, padding.least + padding.seal);
-  const parts = [["text", size.length], ["head", size.head], ["fill", size.bucket - size.length - size.head], ["seal", size.seal + size.handshake]];
+  const parts = [["text", size.length], ["head", size.head], ["fill", size.bucket - size.length - size.head], ["seal", size.seal], ["keys", size.handshake]];
   let x = 0;
   const drawing = parts.filter(([, part]) => part > 0).map(([kind, part]) => {
     const rect = svg("rect", { class: `part ${kind}`, x, y: 2, width: Math.max(part * scale, 3), height: HEIGHT - 4 });
@@ -37,5 +37,5 @@ export function bar(label, length, open, padding) {
 /** What the parts of the bar are. */
 export function legend() {
   const item = (kind, word) => el("li", {}, svg("svg", { viewBox: "0 0 24 24", class: "swatch" }, svg("rect", { class: `part ${kind}`, x: 1, y: 1, width: 22, height: 22 })), word);
-  return el("ul", { class: "legend quiet" }, item("text", "text"), item("head", "head"), item("fill", "padding"), item("seal", "seal"));
+  return el("ul", { class: "legend quiet" }, item("text", "text"), item("head", "time"), item("fill", "padding"), item("seal", "seal"));
 }

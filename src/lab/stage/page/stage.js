@@ -11,8 +11,9 @@ import { partner, relay, thief } from "/middle.js";
 
 const known = { scene: {}, stage: {}, pages: 1, thief: null };
 const notices = new Map();
-const ends = { alice: end("alice", "Bob", (text) => tell("act", text, false)), bob: end("bob", "Alice", (text) => tell("act", text, false)) };
 const middle = { relay: relay(), partner: partner(), thief: thief() };
+const person = (name, peer) => end(name, peer, (text) => tell("act", text, false), middle.relay.size);
+const ends = { alice: person("alice", "Bob"), bob: person("bob", "Alice") };
 let dismissed = 0;
 let timer = null;
 

@@ -16,7 +16,7 @@ const mode = (which) => ({ do: "mode", mode: which });
 export const TOUR = [
   {
     title: "One sentence, four places",
-    say: "Alice writes to Bob. A relay carries it, as any messenger's server does. Beside the relay sits StreamCo, a fictional company that Bob has connected to his account.",
+    say: "Alice writes to Bob. A relay carries it, as any messenger's server does. Beside the relay sits StreamCo, a fictional company with access to Bob's inbox.",
     predict: "The conversation is open: not end-to-end encrypted. Who will be able to read the sentence?",
     press: "Send as Alice",
     acts: [mode("open"), send("alice", "Did you see the last episode? I cried.")],
@@ -34,7 +34,7 @@ export const TOUR = [
   },
   {
     title: "Whose consent?",
-    say: "Bob connected StreamCo; Alice was never asked. Yet her words lie in Bob's inbox, and nobody is told when it is read.",
+    say: "Say Bob agreed; Alice was never asked. Yet her words lie in Bob's inbox, and nobody is told when it is read. (Here one token opens every inbox: the broadest reading of what is alleged.)",
     predict: "Alice writes something that is not about films. Can she keep StreamCo out?",
     press: "Send as Alice",
     acts: [mode("open"), send("alice", "Dinner on Friday? My treat, I got the job.")],
@@ -48,7 +48,7 @@ export const TOUR = [
     press: "Seal, and send it again",
     acts: [mode("sealed"), send("alice", "Did you see the last episode? I cried.")],
     look: ["relay", "partner"],
-    seen: "Only Alice and Bob read it; relay and StreamCo hold noise. The first blob is larger: it carries the key agreement. The second is Bob's device saying “arrived”, and the relay cannot tell that from a message.",
+    seen: "Only Alice and Bob read it; relay and StreamCo hold noise. The first blob is larger: it carries the key agreement. The second is Bob's device saying “arrived”, and the relay cannot tell that from a message by its bytes; by its timing it may guess.",
   },
   {
     title: "What StreamCo gets now",
@@ -71,7 +71,7 @@ export const TOUR = [
   },
   {
     title: "Sizes that say little",
-    say: "A size can betray a text: “yes” is short. So each text is filled up to 512 bytes before it is sealed, or to 1, 2, 4 … KiB if it is longer.",
+    say: "A size can betray a text: “yes” is short. So each text, with its time and number, is filled up to 512 bytes before it is sealed, or to 1, 2, 4 … KiB.",
     predict: "Alice sends “yes”, then a whole paragraph. Which one looks larger to the relay?",
     press: "Send both",
     acts: [
@@ -82,7 +82,7 @@ export const TOUR = [
     look: ["alice", "relay"],
     view: "sizes",
     relay: "alice",
-    seen: "Neither: each blob is 642 bytes, text, padding and seal together. Only a text over some 400 bytes needs the next size. The relay learns the size class, never the length.",
+    seen: "Neither: each is sealed to 642 bytes. Only a text over some 400 bytes needs the next size. The relay learns the size class, never the length. The very first blob was larger: it carried the key agreement.",
   },
   {
     title: "The same word twice",
@@ -102,7 +102,7 @@ export const TOUR = [
     acts: [mode("sealed"), send("alice", "Remember the old place?")],
     look: ["alice", "bob"],
     view: "keys",
-    seen: "The message's key is wiped on both devices. The receipt turned the ratchet: each has a new ratchet key with a new fingerprint, and the old one is wiped. You see numbers and public fingerprints only.",
+    seen: "→ n is the n-th key that a device sealed with, ← n the n-th that it opened with. Three are newly wiped on each: the message's, the receipt's, and the old ratchet key, since the receipt turned the ratchet. You see numbers and public fingerprints only.",
   },
   {
     title: "Bob's keys are copied",
@@ -111,7 +111,7 @@ export const TOUR = [
     press: "Copy the keys, send two",
     acts: [mode("sealed"), { do: "steal" }, send("alice", "The spare key is under the mat."), send("alice", "I moved the spare key.")],
     look: ["thief"],
-    seen: "Nothing old opens: those keys are gone (forward secrecy). The next message does: the thief has the same keys as Bob. Then Bob's device answered with a fresh key, and the door is shut again. Texts still on Bob's screen are another matter.",
+    seen: "Nothing sealed before opens: those keys are gone (forward secrecy). The next message does: the thief has the same keys as Bob. Bob's receipt then brought a fresh key, and the door is shut again. Texts still on Bob's screen, and open ones, need no key.",
   },
   {
     title: "The safety number",
@@ -121,7 +121,7 @@ export const TOUR = [
     acts: [mode("sealed"), { do: "compare" }],
     look: ["alice", "bob"],
     view: "number",
-    seen: "That nobody stands between. A relay that had slipped in a key of its own would have made the two numbers differ. Each device notes that it was compared.",
+    seen: "That no key was swapped on the way. A relay that had slipped in a key of its own would have made the two numbers differ. (Against a thief of keys it does not help.) Each device notes that it was compared.",
   },
   {
     title: "A swapped key",
@@ -135,11 +135,11 @@ export const TOUR = [
   },
   {
     title: "What sealing does not do",
-    say: "It does not hide who talks with whom, protect a stolen device, or stop anybody from passing on what they received. Of its own encrypted chats Meta says that nobody else can see them, “not even Meta. We couldn't even if we wanted to.”",
-    predict: "The published statement goes on. Which exception does it name?",
-    press: "See, and start afresh",
-    acts: [{ do: "reset" }],
+    say: "It does not hide who talks with whom, protect a stolen device, or stop anybody from passing on what they received. Meta says of end-to-end encrypted chats that nobody else can see or listen, “not even Meta. We couldn't even if we wanted to.”",
+    predict: "As published, Meta's statement goes on. Which exception does it name?",
+    press: "See it",
+    acts: [],
     look: [],
-    seen: "Unless you choose to report a message: then your own device hands it over. Nor does sealing stop advertising from data that a partner supplies itself. This is teaching software, unaudited. All is fresh now: try it yourself.",
+    seen: "Unless you choose to report a message: then an end hands it over, by its own choice. Nor does sealing stop advertising from data that a partner supplies itself. Now try it yourself: the next press starts afresh. (Teaching software, unaudited.)",
   },
 ];
