@@ -98,7 +98,7 @@ impl Person {
         let remembered = |_: &SessionId| false;
         let (me, prekeys, from) = (&self.me, &self.prekeys, from.me.id());
         let recipient = Recipient { me, prekeys, from, pinned: None, remembered: &remembered };
-        sessions.decrypt(recipient, blob, NOW, rng).expect("an honest message").text
+        std::mem::take(&mut sessions.decrypt(recipient, blob, NOW, rng).expect("an honest message").text)
     }
 }
 

@@ -11,6 +11,7 @@ mod processes {
     mod bad_input;
     mod chats;
     mod crashes;
+    mod doubt;
     mod harness;
     mod keeping;
     mod limits;

@@ -50,7 +50,7 @@ pub(super) struct Chat {
     pub(super) me: UserId,
     pub(super) peer: Option<UserId>,
     /// Texts that the relay has and the peer has not confirmed, with the moment to say so.
-    settling: BTreeMap<(UserId, u64), Instant>,
+    settling: BTreeMap<(UserId, u64, bool), Instant>,
     /// Who has not joined: what is for them cannot leave.
     absent: BTreeSet<UserId>,
     /// Whether a lost connection was announced.
@@ -227,7 +227,7 @@ impl Chat {
         let due = self.settling.iter().filter(|(_, moment)| **moment <= now).map(|(text, _)| text.clone());
         let due: Vec<_> = due.collect();
         self.settling.retain(|_, moment| *moment > now);
-        for (peer, counter) in due {
+        for (peer, counter, _) in due {
             let line = self.about(&peer, &format!("{counter} · at the relay, waits for {peer}"));
             self.screen.print(Tone::Quiet, &line)?;
         }
@@ -237,7 +237,7 @@ impl Chat {
     fn show(&mut self, event: &Event) -> Result<()> {
         let (tone, hint) = match event {
             Event::Message { message } => return self.arrived(message),
-            Event::State { peer, counter, state } => return self.progress(peer, *counter, *state),
+            Event::State { peer, counter, sealed, state } => return self.progress(peer, *counter, *sealed, *state),
             Event::CaughtUp => return Ok(()),
             Event::Online if !std::mem::take(&mut self.offline) => return Ok(()),
             Event::Online => (Tone::Quiet, " again; what waited is on its way".to_owned()),
@@ -275,8 +275,8 @@ impl Chat {
         (!std::mem::replace(&mut self.offline, true)).then_some(hint)
     }
 
-    fn progress(&mut self, peer: &UserId, counter: u64, state: StoredState) -> Result<()> {
-        let text = (peer.clone(), counter);
+    fn progress(&mut self, peer: &UserId, counter: u64, sealed: bool, state: StoredState) -> Result<()> {
+        let text = (peer.clone(), counter, sealed);
         if state == StoredState::Accepted {
             self.settling.insert(text, Instant::now() + SETTLE);
         } else {

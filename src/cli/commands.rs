@@ -5,6 +5,7 @@ use anyhow::Result;
 use super::chat::Chat;
 use super::screen::Tone;
 use crate::client::contacts::Mode;
+use crate::client::vault::Wake;
 use crate::protocol::params::DAY;
 use crate::wire::{Payload, UserId, sanitise};
 
@@ -152,12 +153,14 @@ fn quarantine(chat: &mut Chat) -> Result<()> {
             Payload::Open(_) => {
                 format!("{}: open text, {} bytes. {}. /mode open shows it.", row.peer, row.payload.size(), row.why)
             }
-            Payload::Sealed(_) => format!(
-                "{}: blob, {} bytes. {}. Tried again when something changes.",
-                row.peer,
-                row.payload.size(),
-                row.why
-            ),
+            Payload::Sealed(_) => {
+                let again = match row.why.wake() {
+                    Some(Wake::Mail) => " Tried again with each message of theirs.",
+                    Some(Wake::Decision) => " Tried again when you have decided.",
+                    None => "",
+                };
+                format!("{}: blob, {} bytes. {}.{again}", row.peer, row.payload.size(), row.why)
+            }
         };
         chat.screen.print(Tone::Quiet, &sanitise(&line))?;
     }

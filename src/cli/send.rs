@@ -72,7 +72,7 @@ async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common
     client.send(peer, text).context(nothing)?;
     let mut mine = None;
     until(client, "the message", |event| match event {
-        Event::State { peer: to, counter, state } if to == peer => match state {
+        Event::State { peer: to, counter, state, sealed: _ } if to == peer => match state {
             StoredState::Held => {
                 mine = Some(*counter);
                 None

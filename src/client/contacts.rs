@@ -8,7 +8,10 @@
 //! ```text
 //! none ──first key──► pinned ──compared──► verified
 //!                       ▲  └──another key──► changed (sending blocked) ──accepted──► pinned
+//!                       └─────────────────────────────────────────────────rejected──┘
 //! ```
+//!
+//! While a change waits for the user no third key takes its place: the key that was compared is the key that is accepted.
 
 use std::fmt;
 
@@ -39,6 +42,17 @@ pub struct Contact {
     pub verified: bool,
     /// The user has written to or opened this conversation; only such contacts get receipts.
     pub accepted: bool,
+    /// The user wants a new session: it begins as soon as the peer's keys are there.
+    pub resetting: bool,
+    /// The numbers of sealed texts.
+    pub sealed: Numbers,
+    /// The numbers of open ones: the relay can make those up, so they say nothing about the sealed ones.
+    pub open: Numbers,
+}
+
+/// Which numbers were given to texts, and which came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbers {
     /// The next text's counter, from 1.
     pub next_out: u64,
     /// The counter that the peer's next text should have.
@@ -59,6 +73,8 @@ pub enum Trust {
     Same,
     /// Another one: recorded, sending blocked, verified mark cleared.
     Changed,
+    /// Another one, while the user has not decided on a change: not recorded.
+    Undecided,
 }
 
 /// Where a text's counter stands among those that arrived.
@@ -100,10 +116,15 @@ impl Contact {
             changed: None,
             verified: false,
             accepted: false,
-            next_out: 1,
-            next_in: 1,
-            missing: Vec::new(),
+            resetting: false,
+            sealed: Numbers::default(),
+            open: Numbers::default(),
         }
+    }
+
+    /// The numbers of texts that travel this way.
+    pub fn numbers(&mut self, sealed: bool) -> &mut Numbers {
+        if sealed { &mut self.sealed } else { &mut self.open }
     }
 
     /// Compares an identity with the pinned one, and pins the first.
@@ -114,6 +135,7 @@ impl Contact {
                 Trust::Pinned
             }
             Some(pinned) if pinned == identity => Trust::Same,
+            Some(_) if self.changed.is_some() => Trust::Undecided,
             Some(_) => {
                 self.changed = Some(identity.clone());
                 self.verified = false;
@@ -128,8 +150,9 @@ impl Contact {
         let Some(identity) = self.changed.take() else { return false };
         self.identity = Some(identity);
         self.verified = false;
-        self.next_in = 1;
-        self.missing.clear();
+        for numbers in [&mut self.sealed, &mut self.open] {
+            (numbers.next_in, numbers.missing) = (1, Vec::new());
+        }
         true
     }
 
@@ -145,7 +168,15 @@ impl Contact {
         let theirs = self.changed.as_ref().or(self.identity.as_ref())?;
         Some(SafetyNumber::between(me, theirs))
     }
+}
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { next_out: 1, next_in: 1, missing: Vec::new() }
+    }
+}
+
+impl Numbers {
     /// Takes note of a text's counter.
     pub fn arrived(&mut self, counter: u64) -> Arrival {
         if counter == self.next_in {

@@ -28,10 +28,14 @@ const PING: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(75);
 /// The first wait after a loss, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+/// The wait after this client gave a connection up because it could not save what came.
+const RESPITE: Duration = Duration::from_secs(2);
 
 /// A connection that heals itself. Dropping it closes it at once.
 #[derive(Debug)]
 pub struct Link {
+    url: RelayUrl,
+    hello: ClientFrame,
     /// Where frames go: each connection has a queue of its own, so that none carries what was meant for the one before.
     frames: Option<UnboundedSender<ClientFrame>>,
     told: Receiver<Told>,
@@ -67,9 +71,18 @@ impl Link {
     /// Starts connecting. `hello` opens every connection. Must be called inside a tokio runtime.
     #[must_use]
     pub fn spawn(url: RelayUrl, hello: ClientFrame) -> Self {
+        Self::start(url, hello, Duration::ZERO)
+    }
+
+    /// Gives the connection up and makes another after a while. What had arrived and was not taken is delivered again.
+    pub fn reconnect(&mut self) {
+        *self = Self::start(self.url.clone(), self.hello.clone(), RESPITE);
+    }
+
+    fn start(url: RelayUrl, hello: ClientFrame, wait: Duration) -> Self {
         let (incoming, told) = mpsc::channel(64);
-        let task = tokio::spawn(run(url, hello, incoming));
-        Self { frames: None, told, task }
+        let task = tokio::spawn(run(url.clone(), hello.clone(), wait, incoming));
+        Self { url, hello, frames: None, told, task }
     }
 
     /// Queues a frame for the connection whose `Welcome` was the last one that [`Link::next`] gave. If that one is gone the frame
@@ -93,7 +106,7 @@ impl Link {
 
     /// Sends what is queued, as far as the connection stands, and closes it; two seconds at most.
     pub async fn close(self) {
-        let Self { frames, mut told, task } = self;
+        let Self { frames, mut told, task, .. } = self;
         if frames.is_some_and(|frames| !frames.is_closed()) {
             let drain = async { while let Some(Told::Event(LinkEvent::Frame(_))) = told.recv().await {} };
             let _late = timeout(Duration::from_secs(2), drain).await;
@@ -130,9 +143,13 @@ impl From<tungstenite::Error> for End {
     }
 }
 
-async fn run(url: RelayUrl, hello: ClientFrame, incoming: Sender<Told>) {
+async fn run(url: RelayUrl, hello: ClientFrame, mut wait: Duration, incoming: Sender<Told>) {
     let mut backoff = BACKOFF.0;
     loop {
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = incoming.closed() => return,
+        }
         let connected = tokio::select! {
             connected = connect(&url, &hello) => connected,
             () = incoming.closed() => return,
@@ -159,12 +176,8 @@ async fn run(url: RelayUrl, hello: ClientFrame, incoming: Sender<Told>) {
         if incoming.send(Told::Event(LinkEvent::Lost { why })).await.is_err() {
             return;
         }
-        let wait = rand::rng().random_range(Duration::ZERO..=backoff);
+        wait = rand::rng().random_range(Duration::ZERO..=backoff);
         backoff = (backoff * 2).min(BACKOFF.1);
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = incoming.closed() => return,
-        }
     }
 }
 
@@ -209,8 +222,11 @@ async fn carry(socket: Socket, mut outgoing: UnboundedReceiver<ClientFrame>, inc
                 },
                 _ = ping.tick() => Message::Ping(tungstenite::Bytes::new()),
             };
-            if let Err(error) = to_relay.send(message).await {
-                return error.into();
+            // A relay that does not read must not make the queue grow for ever.
+            match timeout(SILENCE, to_relay.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return error.into(),
+                Err(_) => return End::Lost("it does not read".to_owned()),
             }
         }
     };

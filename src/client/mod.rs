@@ -56,21 +56,27 @@ impl Client {
     /// Dropping the future loses nothing: what a frame changed is in the vault, and its events wait here.
     ///
     /// # Errors
-    /// [`MessengerError::Vault`] if a frame could not be saved. It was not acknowledged and is delivered again.
+    /// [`MessengerError::Vault`] if a frame could not be saved. The connection is given up then, and made again after a while: what
+    /// was not acknowledged is delivered again, and what was not sent is sent.
     pub async fn next(&mut self) -> Result<Option<Event>, MessengerError> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
-            tokio::select! {
+            let done = tokio::select! {
                 event = self.link.next() => {
                     let Some(event) = event else { return Ok(None) };
-                    self.arrived(event)?;
+                    self.arrived(event)
                 }
                 _ = self.tick.tick() => {
-                    let step = self.messenger.tick(self.clock.now(), &mut rand::rng())?;
-                    self.take(step);
+                    let step = self.messenger.tick(self.clock.now(), &mut rand::rng());
+                    step.map(|step| self.take(step))
                 }
+            };
+            if let Err(error) = done {
+                self.messenger.disconnected();
+                self.link.reconnect();
+                return Err(error);
             }
         }
     }
@@ -140,7 +146,7 @@ impl Client {
     /// # Errors
     /// [`MessengerError`].
     pub fn set_verified(&mut self, peer: &UserId, verified: bool) -> Result<(), MessengerError> {
-        self.messenger.set_verified(peer, verified, self.clock.now(), &mut rand::rng())?;
+        self.messenger.set_verified(peer, verified)?;
         Ok(())
     }
 

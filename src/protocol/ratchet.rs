@@ -226,15 +226,18 @@ impl Ratchet {
         Ok(text)
     }
 
-    /// Bounds what is kept of missing messages: 30 days, and 2,000 keys of which the oldest go first.
-    pub(crate) fn forget_old(&mut self, now: u64) {
-        let mut room = MAX_SKIP_SESSION;
+    /// Bounds what is kept of missing messages: 30 days, and 2,000 keys of which the oldest go first. True if any had to go.
+    pub(crate) fn forget_old(&mut self, now: u64) -> bool {
+        let (mut room, mut gone) = (MAX_SKIP_SESSION, false);
         let current = self.receiving.as_mut().map(|chain| &mut chain.skipped);
         for skipped in current.into_iter().chain(self.past.iter_mut().map(|chain| &mut chain.skipped)) {
+            let before = skipped.len();
             skipped.retain(|key| key.is_fresh(now));
             skipped.drain(..skipped.len().saturating_sub(room));
             room -= skipped.len();
+            gone |= skipped.len() < before;
         }
+        gone
     }
 }
 

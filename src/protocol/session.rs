@@ -14,8 +14,10 @@
 //! Double Ratchet rev. 4, "Double Ratchet with header encryption".
 
 use std::cmp::Reverse;
+use std::fmt;
 
 use rand::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::identity::{IdentityKeyPair, IdentityStatement};
 use super::message::Blob;
@@ -65,10 +67,9 @@ pub struct Recipient<'a> {
 }
 
 /// A blob that opened.
-#[derive(Debug)]
 pub struct Opened {
-    /// The padded text (see `content::decode`).
-    pub text: Vec<u8>,
+    /// The padded text (see `content::decode`); wiped when dropped.
+    pub text: Zeroizing<Vec<u8>>,
     /// The session it came in.
     pub session: SessionId,
     /// Set if this message made the session: what to record in the same transaction.
@@ -95,14 +96,14 @@ pub enum DecryptError {
     /// Genuine header, altered body.
     #[error("it was altered on its way")]
     Tampered,
-    /// More than 1,000 messages are missing before it.
-    #[error("it is too far ahead: over {} messages before it are missing", super::params::MAX_SKIP)]
+    /// More messages are missing before it than are bridged: 1,000 in a chain that is known, 25,000 in a new one.
+    #[error("it is too far ahead: too many messages before it are missing")]
     TooFarAhead,
     /// Its key was used before: a duplicate if the bytes are the same, else a sign of a copied vault.
     #[error("its key was used already")]
     UsedCounter,
-    /// A first contact that was read before, whose session is gone.
-    #[error("it repeats a first contact that was read before")]
+    /// Of a first contact that was read before, whose session is gone.
+    #[error("it belongs to a first contact that was read before, and its session is gone")]
     Replayed,
     /// A first contact that is dated more than a day ahead: it would count as the newest for as long.
     #[error("it begins a session in the future: check both clocks")]
@@ -131,9 +132,10 @@ impl Sessions {
     }
 
     /// Deletes the keys of messages that have been missing for 30 days. A client does so at each start; while it runs,
-    /// arriving messages do.
-    pub fn forget_old(&mut self, now: u64) {
-        self.list.iter_mut().for_each(|session| session.ratchet.forget_old(now));
+    /// arriving messages do. True if there were any.
+    pub fn forget_old(&mut self, now: u64) -> bool {
+        // Of every session, whether or not one before it had any.
+        self.list.iter_mut().filter_map(|session| session.ratchet.forget_old(now).then_some(())).count() > 0
     }
 
     /// Starts a session from a verified bundle; from now on it sends.
@@ -177,7 +179,7 @@ impl Sessions {
             match session.ratchet.decrypt(&session.id.0, &blob, now, rng) {
                 Ok(text) => {
                     session.pending = None;
-                    return Ok(Opened { text, session: session.id, first: None });
+                    return Ok(Opened { text: Zeroizing::new(text), session: session.id, first: None });
                 }
                 Err(RatchetError::NotMine) => {}
                 Err(error) => return Err(error.into()),
@@ -202,7 +204,7 @@ impl Sessions {
         let (agreement, prekey) = pqxdh::respond(me, prekeys, &handshake)?;
         let id = SessionId(agreement.session_ad);
         let mut ratchet = Ratchet::respond(agreement, prekey);
-        let text = ratchet.decrypt(&id.0, blob, now, rng)?;
+        let text = Zeroizing::new(ratchet.decrypt(&id.0, blob, now, rng)?);
 
         // It authenticated. A replay or a wrong identity is reported only now, so that garbage cannot raise an alarm.
         if remembered(&id) || self.list.iter().any(|session| session.id == id) {
@@ -247,8 +249,14 @@ impl From<HandshakeRefused> for DecryptError {
     }
 }
 
-impl std::fmt::Debug for Recipient<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("session", &self.session).field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Recipient<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recipient").field("from", &self.from).finish_non_exhaustive()
     }
 }

@@ -214,7 +214,7 @@ async fn a_chat_behind_a_forging_line_says_so_and_shows_the_genuine_message() {
         let aside = bob.wait("put aside");
         bob.wait("alice: meet me at nine");
         bob.say("/quarantine");
-        bob.wait("nothing is in quarantine");
+        bob.wait("it was altered on its way");
         // The same line in an open conversation.
         for talk in [&mut alice, &mut bob] {
             talk.say("/mode open");
@@ -225,7 +225,7 @@ async fn a_chat_behind_a_forging_line_says_so_and_shows_the_genuine_message() {
         let start = Instant::now();
         let (_, lines) = bob.end();
         assert!(start.elapsed() < Duration::from_secs(8), "who only listened has nothing to wait for");
-        assert_eq!(lines.iter().filter(|line| line.starts_with("alice: ")).count(), 1, "{lines:#?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("alice: meet")).count(), 1, "{lines:#?}");
         aside
     });
     let aside = told.await.unwrap();

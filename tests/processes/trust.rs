@@ -1,19 +1,19 @@
 //! Whose key it is, which way a text goes, and what becomes of it when the relay lies: decided by the user, never by what arrives.
 
 use blindrelay::client::contacts::Mode;
-use blindrelay::client::messenger::{Alarm, Event, MessengerError, SetAside};
-use blindrelay::client::vault::{QuarantineRow, StoredState};
+use blindrelay::client::messenger::{Alarm, Event, MessengerError};
+use blindrelay::client::vault::{QuarantineRow, SetAside, StoredState};
 use blindrelay::wire::{ClientFrame, Content, Envelope, ErrorCode, MessageId, Payload, RelayFrame};
 
 use super::harness::{Relay, Talk, home, run};
 use super::pair::{Person, Post, id};
 
-fn key_changed(event: &Event) -> bool {
+pub fn key_changed(event: &Event) -> bool {
     matches!(event, Event::KeyChanged(_))
 }
 
 /// Alice and Bob have talked, and compared numbers; then somebody with another key is Bob.
-fn another_bob(post: &mut Post, alice: &mut Person) -> (Person, Person) {
+pub fn another_bob(post: &mut Post, alice: &mut Person) -> (Person, Person) {
     let mut bob = post.join("bob");
     alice.converse(post, "bob", false);
     bob.converse(post, "alice", false);
@@ -21,7 +21,7 @@ fn another_bob(post: &mut Post, alice: &mut Person) -> (Person, Person) {
     post.deliver(&mut bob);
     post.say(&mut bob, "alice", "hi");
     post.deliver(alice);
-    alice.messenger.set_verified(&id("bob"), true, post.now, &mut post.rng).unwrap();
+    alice.messenger.set_verified(&id("bob"), true).unwrap();
     post.deliver(&mut bob);
     post.keys.remove(&id("bob"));
     let mut other = post.join("bob");
@@ -114,11 +114,11 @@ fn while_a_key_is_in_doubt_no_receipt_leaves_and_what_had_left_is_not_sent_to_th
     let old_mail = post.take(&bob);
     post.say(&mut other, "alice", "new phone");
     post.deliver(&mut alice);
-    assert_eq!(alice.states().last().unwrap(), "on its way: held", "it is held back");
+    assert_eq!(alice.states().last().unwrap(), "on its way: on its way", "it waits in the outbox");
     for answer in answers {
         post.give(&mut alice, answer);
     }
-    assert_eq!(alice.states().last().unwrap(), "on its way: at the relay", "no: the relay says that it had left");
+    assert_eq!(alice.states().last().unwrap(), "on its way: at the relay", "and the relay says that it had left");
     // An old message of the old bob is shown, and not confirmed.
     post.say(&mut bob, "alice", "from the old phone");
     post.deliver(&mut alice);

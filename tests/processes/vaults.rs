@@ -54,7 +54,7 @@ fn a_damaged_newer_or_foreign_file_is_refused_and_left_as_it_was() {
 
     let mut damaged = good.clone();
     damaged[..100].fill(0x55);
-    let newer = |version: i64| {
+    let of_layout = |version: i64| {
         fs::write(&path, &good).unwrap();
         let db = rusqlite::Connection::open(&path).unwrap();
         db.pragma_update(None, "user_version", version).unwrap();
@@ -74,7 +74,8 @@ fn a_damaged_newer_or_foreign_file_is_refused_and_left_as_it_was() {
             "move it away",
         ),
         (foreign, "another kind of file", "move it away"),
-        (newer(2), "was written by a newer blindrelay", "nothing was changed"),
+        (of_layout(1), "was written by an older blindrelay", "begin anew"),
+        (of_layout(3), "was written by a newer blindrelay", "nothing was changed"),
     ];
     for (bytes, what, advice) in cases {
         fs::write(&path, &bytes).unwrap();

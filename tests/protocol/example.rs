@@ -64,7 +64,7 @@ impl End {
         let from = id(from);
         let (me, prekeys) = (&self.me, &self.prekeys);
         let recipient = Recipient { me, prekeys, from: &from, pinned: None, remembered: &|_| false };
-        self.sessions.decrypt(recipient, blob, NOW, dice).unwrap().text
+        self.sessions.decrypt(recipient, blob, NOW, dice).unwrap().text.to_vec()
     }
 }
 

@@ -58,12 +58,12 @@ pub struct Said {
 /// What one person's vault knows: copied and restored with it.
 #[derive(Clone, Default)]
 pub struct Ledger {
-    /// Mine: peer and counter → which of all the texts.
-    mine: BTreeMap<(UserId, u64), usize>,
+    /// Mine: peer, counter, and whether sealed → which of all the texts.
+    mine: BTreeMap<(UserId, u64, bool), usize>,
     /// Theirs: the texts that were shown.
     pub shown: BTreeSet<usize>,
-    /// Counters that arrived, by peer.
-    heard: BTreeMap<UserId, BTreeSet<u64>>,
+    /// Counters that arrived, by peer and way: sealed and open ones are counted apart.
+    heard: BTreeMap<(UserId, bool), BTreeSet<u64>>,
 }
 
 #[derive(Default)]
@@ -100,10 +100,10 @@ impl Oracle {
     }
 
     pub fn said(&mut self, from: &UserId, message: &StoredMessage) {
-        let StoredMessage { peer, counter, at, text, id, .. } = message;
+        let StoredMessage { peer, counter, sealed, at, text, id, .. } = message;
         let n = self.said.len();
         self.by_text.insert(text.clone(), n);
-        self.ledger(from).mine.insert((peer.clone(), *counter), n);
+        self.ledger(from).mine.insert((peer.clone(), *counter, *sealed), n);
         let (from, to, text) = (from.clone(), peer.clone(), text.clone());
         self.said.push(Said { from, to, text, id: *id, counter: *counter, at: *at });
     }
@@ -111,7 +111,7 @@ impl Oracle {
     /// A text appears on somebody's screen.
     pub fn shown(&mut self, to: &UserId, message: &StoredMessage, mode: Mode) -> Check {
         let StoredMessage { peer, text, counter, sealed, arrival, .. } = message;
-        self.arrived(to, peer, *counter, *arrival)?;
+        self.arrived(to, peer, (*counter, *sealed), *arrival)?;
         if !sealed && mode == Mode::Sealed {
             return broken(Rule::OnlyWhatWasSaid, format!("{to} is shown an open text in a sealed conversation"));
         }
@@ -132,8 +132,8 @@ impl Oracle {
     }
 
     /// A counter arrives: is it marked as what it is?
-    fn arrived(&mut self, to: &UserId, from: &UserId, counter: u64, arrival: Arrival) -> Check {
-        let heard = self.ledger(to).heard.entry(from.clone()).or_default();
+    fn arrived(&mut self, to: &UserId, from: &UserId, (counter, sealed): (u64, bool), arrival: Arrival) -> Check {
+        let heard = self.ledger(to).heard.entry((from.clone(), sealed)).or_default();
         let next = heard.last().map_or(1, |last| last + 1);
         let expected = if counter == next {
             Arrival::InOrder
@@ -153,8 +153,8 @@ impl Oracle {
     }
 
     /// A text of mine is marked as delivered.
-    pub fn delivered(&mut self, from: &UserId, to: &UserId, counter: u64) -> Check {
-        let Some(&n) = self.ledger(from).mine.get(&(to.clone(), counter)) else {
+    pub fn delivered(&mut self, from: &UserId, to: &UserId, (counter, sealed): (u64, bool)) -> Check {
+        let Some(&n) = self.ledger(from).mine.get(&(to.clone(), counter, sealed)) else {
             return broken(Rule::DeliveredWasShown, format!("{from}: number {counter} to {to} was never said"));
         };
         let Said { id, text, .. } = &self.said[n];

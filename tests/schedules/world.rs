@@ -161,10 +161,10 @@ impl World {
     fn event(&mut self, who: usize, event: Event) -> Check {
         let alarming = match &event {
             Event::Message { message } => return self.show(who, message),
-            Event::State { peer, counter, state: StoredState::Delivered } => {
+            Event::State { peer, counter, sealed, state: StoredState::Delivered } => {
                 self.count("delivered");
                 let me = self.people[who].id.clone();
-                return self.oracle.delivered(&me, peer, *counter);
+                return self.oracle.delivered(&me, peer, (*counter, *sealed));
             }
             Event::Alarm { alarm, .. } => Some(("alarm", alarm.to_string())),
             Event::SetAside { why, .. } => Some(("set aside", why.to_string())),
@@ -312,7 +312,7 @@ impl World {
 fn weaken(vault: &Path, weak: Option<Weakness>) {
     let sql = match weak {
         Some(Weakness::ForgetsSeen) => "DELETE FROM seen",
-        Some(Weakness::ForgetsCounters) => "UPDATE contacts SET next_in = 1, missing = x''",
+        Some(Weakness::ForgetsCounters) => "UPDATE numbers SET next_in = 1, missing = x''",
         Some(Weakness::ForgetsOutbox) => "DELETE FROM outbox",
         Some(Weakness::CallsOpenSealed) => "UPDATE messages SET sealed = 1",
         _ => return,

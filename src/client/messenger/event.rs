@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::client::contacts::Arrival;
-use crate::client::vault::{StoredMessage, StoredState};
-use crate::protocol::{BundleRefused, DecryptError};
+use crate::client::vault::{Moved, SetAside, StoredMessage, StoredState};
+use crate::protocol::BundleRefused;
 use crate::wire::{ClientFrame, UserId, sanitise};
 
 /// The outcome of one step. The vault has it already.
@@ -37,8 +37,10 @@ pub enum Event {
     State {
         /// To whom.
         peer: UserId,
-        /// My counter for it.
+        /// My counter for it, among the texts that travel the same way.
         counter: u64,
+        /// Whether it travels sealed.
+        sealed: bool,
         /// Where it stands now.
         state: StoredState,
     },
@@ -79,17 +81,6 @@ pub enum Event {
     Refused(String),
 }
 
-/// Why a message is in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SetAside {
-    /// Open, in a sealed conversation.
-    #[error("it came open into a sealed conversation: the relay could have written it")]
-    Open,
-    /// It did not open.
-    #[error(transparent)]
-    Unopened(#[from] DecryptError),
-}
-
 /// What must not happen between honest people with an honest relay.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Alarm {
@@ -105,7 +96,7 @@ pub enum Alarm {
     #[error("a message reuses a key with other bytes: their vault was restored from a copy, or somebody tampers")]
     CounterReused,
     /// An old first contact came again.
-    #[error("an old first message was sent again; it was not shown")]
+    #[error("a message belongs to a first contact that was read before, and its session is gone: it cannot be read")]
     Replayed,
     /// It opened and is not content.
     #[error("a message opened but cannot be read: their client differs from this one")]
@@ -118,6 +109,13 @@ pub enum Alarm {
     TooLarge(String),
 }
 
+impl Event {
+    /// A text of mine stands here now.
+    pub(super) fn moved((peer, counter, sealed): Moved, state: StoredState) -> Self {
+        Self::State { peer, counter, sealed, state }
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -128,7 +126,7 @@ impl fmt::Display for Event {
                 Arrival::InOrder => write!(f, "{peer}: {}", sanitise(text)),
                 arrival => write!(f, "{peer} ({arrival}): {}", sanitise(text)),
             },
-            Self::State { peer, counter, state } => write!(f, "{counter} to {peer}: {state}"),
+            Self::State { peer, counter, state, sealed: _ } => write!(f, "{counter} to {peer}: {state}"),
             Self::NotJoined(peer) => write!(f, "{peer} has not joined; what you write is held until they do"),
             Self::Joined(peer) => write!(f, "{peer} has joined"),
             Self::Pinned(peer) => write!(f, "first key of {peer} put on record; nobody has compared it yet"),

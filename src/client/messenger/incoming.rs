@@ -3,13 +3,15 @@
 //! Three ends are possible: it is done (shown, counted, or found to be nothing to show), it is put aside and
 //! tried again when something has changed, or the transaction fails and it was never here.
 
+use std::cell::Cell;
+
 use rand::CryptoRng;
 use sha2::{Digest, Sha256};
 
 use super::outgoing::enqueue;
-use super::{Alarm, Event, Result, SetAside, Step};
+use super::{Alarm, Event, Result, Step};
 use crate::client::contacts::{Contact, Mode, Trust};
-use crate::client::vault::{Rows, StoredMessage, StoredState};
+use crate::client::vault::{Rows, SetAside, StoredMessage, StoredState, VaultError, Wake};
 use crate::protocol::session::Recipient;
 use crate::protocol::{DecryptError, IdentityKeyPair, PreKeyStore, Sessions, content};
 use crate::wire::{Content, MessageId, Payload, UserId};
@@ -49,11 +51,16 @@ impl Incoming<'_> {
         }
     }
 
-    /// What could not be opened before may open now.
-    pub(super) fn retry_quarantine(&mut self, peer: &UserId, rng: &mut impl CryptoRng) -> Result<()> {
+    /// What could not be opened before may open now: after a decision more than after a message.
+    pub(super) fn retry_quarantine(&mut self, peer: &UserId, after: Wake, rng: &mut impl CryptoRng) -> Result<()> {
         for row in self.rows.quarantine(Some(peer))? {
-            if matches!(self.open(peer, &row.id, &row.payload, rng)?, Outcome::Done) {
-                self.rows.remove_quarantine(row.n)?;
+            if row.why.wake().is_none_or(|wake| wake == Wake::Decision && after == Wake::Mail) {
+                continue;
+            }
+            match self.open(peer, &row.id, &row.payload, rng)? {
+                Outcome::Done => self.rows.remove_quarantine(row.n)?,
+                Outcome::SetAside(why) if why != row.why => self.rows.set_why(row.n, &why)?,
+                Outcome::SetAside(_) => {}
             }
         }
         Ok(())
@@ -81,7 +88,14 @@ impl Incoming<'_> {
     fn sealed(&mut self, from: &UserId, id: &MessageId, blob: &[u8], rng: &mut impl CryptoRng) -> Result<Outcome> {
         let contact = self.rows.contact(from)?;
         let mut sessions = self.rows.sessions(from)?;
-        let remembered = |session: &_| self.rows.remembers(session);
+        // A read that fails fails the step, not the message.
+        let unreadable: Cell<Option<VaultError>> = Cell::new(None);
+        let remembered = |session: &_| {
+            self.rows.remembers(session).unwrap_or_else(|error| {
+                unreadable.set(Some(error));
+                true
+            })
+        };
         let recipient = Recipient {
             me: self.me,
             prekeys: self.prekeys,
@@ -90,16 +104,17 @@ impl Incoming<'_> {
             remembered: &remembered,
         };
         let opened = sessions.decrypt(recipient, blob, self.now, rng);
+        if let Some(error) = unreadable.take() {
+            return Err(error.into());
+        }
         let mut contact = contact.unwrap_or_else(|| Contact::new(from.clone(), Mode::Sealed));
         let opened = match opened {
             Ok(opened) => opened,
             Err(DecryptError::UsedCounter) => return Ok(self.alarm(from, Alarm::CounterReused)),
             Err(DecryptError::Replayed) => return Ok(self.alarm(from, Alarm::Replayed)),
             Err(DecryptError::IdentityChanged(identity)) => {
-                if contact.changed.as_ref() != Some(&*identity) {
-                    contact.meet(&identity);
+                if contact.meet(&identity) == Trust::Changed {
                     self.rows.save_contact(&contact)?;
-                    self.rows.hold_back(from)?;
                     self.step.events.push(Event::KeyChanged(from.clone()));
                 }
                 return Ok(SetAside::Unopened(DecryptError::IdentityChanged(identity)).into());
@@ -135,13 +150,13 @@ impl Incoming<'_> {
         let (at, counter, text) = match content {
             Content::Text { sent_at, counter, text } => (sent_at, counter, text),
             Content::Receipt { sent_at: _, of, of_sent_at } => {
-                if let Some((peer, counter)) = self.rows.delivered(&peer, of, of_sent_at, sealed)? {
-                    self.step.events.push(Event::State { peer, counter, state: StoredState::Delivered });
+                if let Some(moved) = self.rows.delivered(&peer, of, of_sent_at, sealed)? {
+                    self.step.events.push(Event::moved(moved, StoredState::Delivered));
                 }
                 return Ok(());
             }
         };
-        let arrival = contact.arrived(counter);
+        let arrival = contact.numbers(sealed).arrived(counter);
         let mut message = StoredMessage {
             n: 0,
             peer,
@@ -149,7 +164,8 @@ impl Incoming<'_> {
             sealed,
             id: *id,
             counter,
-            at,
+            // The writer's clock decides nothing here: a text from the future would outlive `/forget`.
+            at: at.min(self.now),
             state: StoredState::Unread,
             arrival,
             text,

@@ -16,7 +16,7 @@ mod outgoing;
 mod receive;
 mod trust;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rand::CryptoRng;
 
@@ -28,7 +28,7 @@ use crate::protocol::params::ONE_TIME_STOCK;
 use crate::protocol::{IdentityKeyPair, PreKeyStore};
 use crate::wire::{ClientFrame, MAX_TEXT, MessageId, Token, UserId, VERSION, Welcome};
 
-pub use event::{Alarm, Event, SetAside, Step};
+pub use event::{Alarm, Event, Step};
 use outgoing::{Delay, dispatch};
 
 /// How long keys that were refused are left alone, in milliseconds: each answer may use up a one-time key of the peer.
@@ -48,14 +48,12 @@ pub struct Messenger {
     one_time_left: usize,
     /// Peers whose keys were asked for: the answer is awaited.
     asked: BTreeSet<UserId>,
-    /// Peers that have not joined: asked for again at every tick.
-    absent: BTreeSet<UserId>,
+    /// Peers that have not joined: at each tick one of them is asked for again, so that others do not wait for their sake.
+    absent: VecDeque<UserId>,
     /// Peers whose keys were refused, and when: not asked for again for a while, unless something has changed.
     unusable: BTreeMap<UserId, u64>,
     /// Peers of whom the user wants a key on record before anything is written.
     meeting: BTreeSet<UserId>,
-    /// Peers for whom the user wants a new session.
-    reset: BTreeSet<UserId>,
     /// Peers whose mail the relay refused for now, or might: their messages are tried one at a time, so that they stay in
     /// order.
     delayed: BTreeMap<UserId, Delay>,
@@ -104,8 +102,9 @@ impl Messenger {
         vault.transaction(|rows| {
             for Contact { peer, .. } in rows.contacts()? {
                 let mut sessions = rows.sessions(&peer)?;
-                sessions.forget_old(now);
-                rows.save_sessions(&peer, &sessions, rng)?;
+                if sessions.forget_old(now) {
+                    rows.save_sessions(&peer, &sessions, rng)?;
+                }
             }
             rows.save_prekeys(&prekeys, rng)
         })?;
@@ -118,10 +117,9 @@ impl Messenger {
             waiting: 0,
             one_time_left: 0,
             asked: BTreeSet::new(),
-            absent: BTreeSet::new(),
+            absent: VecDeque::new(),
             unusable: BTreeMap::new(),
             meeting: BTreeSet::new(),
-            reset: BTreeSet::new(),
             delayed: BTreeMap::new(),
         })
     }
@@ -159,18 +157,19 @@ impl Messenger {
             return Err(MessengerError::Myself);
         }
         self.unusable.remove(peer);
-        let resetting = self.reset.contains(peer);
         let step = self.vault.transaction(|rows| {
             let mut contact = rows.contact(peer)?.unwrap_or_else(|| Contact::new(peer.clone(), Mode::Sealed));
-            let counter = contact.next_out;
-            contact.next_out += 1;
+            let sealed = contact.mode == Mode::Sealed;
+            let numbers = contact.numbers(sealed);
+            let counter = numbers.next_out;
+            numbers.next_out += 1;
             contact.accepted = true;
             rows.save_contact(&contact)?;
             let message = StoredMessage {
                 n: 0,
                 peer: peer.clone(),
                 outgoing: true,
-                sealed: contact.mode == Mode::Sealed,
+                sealed,
                 id: MessageId::random(rng),
                 counter,
                 at: now,
@@ -180,8 +179,8 @@ impl Messenger {
             };
             rows.add_message(&message, rng)?;
             let mut step = Step::default();
-            step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Held });
-            dispatch(rows, &contact, resetting, now, &mut step, rng)?;
+            step.events.push(Event::moved((peer.clone(), counter, sealed), StoredState::Held));
+            dispatch(rows, &contact, now, &mut step, rng)?;
             Ok::<_, MessengerError>(step)
         })?;
         if self.online && self.may_be_absent(peer)? {
@@ -215,6 +214,9 @@ impl Messenger {
             self.publish(&mut step, now, rng)?;
         }
         for OutboxRow { id, peer, payload } in self.vault.rows().outbox()? {
+            if self.is_blocked(&peer)? {
+                continue;
+            }
             if self.may_be_absent(&peer)? {
                 self.delayed.entry(peer.clone()).or_default();
                 self.try_again(&peer, &mut step)?;
@@ -291,9 +293,12 @@ impl Messenger {
     fn publish(&mut self, step: &mut Step, now: u64, rng: &mut impl CryptoRng) -> Result<()> {
         self.prekeys.renew(now, rng);
         let one_time = self.prekeys.refill(0, rng);
-        self.one_time_left = one_time.len();
         let prekeys = &self.prekeys;
-        self.vault.transaction(|rows| rows.save_prekeys(prekeys, rng))?;
+        if let Err(error) = self.vault.transaction(|rows| rows.save_prekeys(prekeys, rng)) {
+            self.prekeys = self.vault.rows().prekeys()?;
+            return Err(error.into());
+        }
+        self.one_time_left = one_time.len();
         if let Some(newest) = self.prekeys.newest() {
             let identity = self.me.statement().to_bytes().into();
             step.frames.push(ClientFrame::Publish { identity, prekey: newest.statement(&self.me).into(), one_time });

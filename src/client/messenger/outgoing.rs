@@ -7,7 +7,7 @@
 //! ```text
 //! held ──keys, session──► outbox ──connection──► frame ──accepted──► gone from the outbox
 //!   ▲                        │ refused for now: one knocks
-//!   └───── key changed ──────┘
+//!   └── new key accepted ────┘ key changed, not decided: it stays; old key kept: the same bytes leave
 //! ```
 
 use std::collections::BTreeSet;
@@ -33,15 +33,15 @@ impl Messenger {
     /// Asks for the keys of everybody for whom a text waits, who has not joined, who is to be met, or with whom a new
     /// session is wanted; once until answered.
     pub(super) fn ask_for_keys(&mut self, step: &mut Step) -> Result<()> {
-        let held = self.vault.rows().held_for()?;
-        let others = self.absent.iter().chain(&self.meeting).chain(&self.reset).cloned();
-        let peers: BTreeSet<UserId> = held.into_iter().chain(others).collect();
+        let rows = self.vault.rows();
+        let wanted = rows.held_for()?.into_iter().chain(rows.resetting()?).chain(self.meeting.iter().cloned());
+        let mut peers: BTreeSet<UserId> = wanted.filter(|peer| !self.absent.contains(peer)).collect();
+        if let Some(next) = self.absent.pop_front() {
+            peers.insert(next.clone());
+            self.absent.push_back(next);
+        }
         for peer in peers {
-            if self.unusable.contains_key(&peer) {
-                continue;
-            }
-            let blocked = self.vault.rows().contact(&peer)?.is_some_and(|contact| contact.blocked());
-            if !blocked && self.asked.insert(peer.clone()) {
+            if !self.unusable.contains_key(&peer) && !self.is_blocked(&peer)? && self.asked.insert(peer.clone()) {
                 step.frames.push(ClientFrame::Fetch { user: peer });
             }
         }
@@ -63,6 +63,11 @@ impl Messenger {
         step
     }
 
+    /// Whether the peer's key has changed, and the user has not decided: then nothing leaves.
+    pub(super) fn is_blocked(&self, peer: &UserId) -> Result<bool> {
+        Ok(self.vault.rows().contact(peer)?.is_some_and(|contact| contact.blocked()))
+    }
+
     /// Whether the peer has not been seen at this relay: then one message knocks, and the others follow.
     pub(super) fn may_be_absent(&self, peer: &UserId) -> Result<bool> {
         let known = self.vault.rows().contact(peer)?.is_some_and(|contact| contact.identity.is_some());
@@ -73,6 +78,9 @@ impl Messenger {
     /// follow as they come.
     pub(super) fn try_again(&mut self, peer: &UserId, step: &mut Step) -> Result<()> {
         let Some(Delay { on_its_way: None, .. }) = self.delayed.get(peer) else { return Ok(()) };
+        if self.is_blocked(peer)? {
+            return Ok(());
+        }
         match self.vault.rows().next_out(peer)? {
             Some(OutboxRow { id, peer, payload }) => {
                 step.frames.push(ClientFrame::Send { id, to: peer.clone(), payload });
@@ -100,7 +108,6 @@ impl Messenger {
 pub(super) fn dispatch(
     rows: &Rows,
     contact: &Contact,
-    resetting: bool,
     now: u64,
     step: &mut Step,
     rng: &mut impl CryptoRng,
@@ -116,21 +123,21 @@ pub(super) fn dispatch(
     }
     let mut sessions = rows.sessions(peer)?;
     for StoredMessage { id, counter, at, sealed, text, .. } in held {
-        if sealed && (resetting || !sessions.can_send(now)) {
+        let content = Content::Text { sent_at: at, counter, text };
+        let ready = !sealed || (!contact.resetting && sessions.can_send(now));
+        if !ready || !enqueue(rows, peer, sealed.then_some(&mut sessions), id, content, step, rng)? {
             step.frames.push(ClientFrame::Fetch { user: peer.clone() });
             break;
         }
-        let content = Content::Text { sent_at: at, counter, text };
-        enqueue(rows, peer, sealed.then_some(&mut sessions), id, content, step, rng)?;
         rows.advance(&id, StoredState::Held, StoredState::Saved)?;
-        step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Saved });
+        step.events.push(Event::moved((peer.clone(), counter, sealed), StoredState::Saved));
     }
     rows.save_sessions(peer, &sessions, rng)?;
     Ok(())
 }
 
 /// Encrypts (or, without sessions, does not) and puts the result into the outbox: from here on exactly these bytes are sent,
-/// however often. The caller saves the sessions in the same transaction.
+/// however often. The caller saves the sessions in the same transaction. False if there is no session: nothing has happened then.
 pub(super) fn enqueue(
     rows: &Rows,
     peer: &UserId,
@@ -139,17 +146,17 @@ pub(super) fn enqueue(
     content: Content,
     step: &mut Step,
     rng: &mut impl CryptoRng,
-) -> Result<()> {
+) -> Result<bool> {
     let payload = match sessions {
         None => Payload::Open(content),
         Some(sessions) => {
             let padded = content::encode(&content)?;
-            let Some(blob) = sessions.encrypt(&padded, rng) else { return Ok(()) };
+            let Some(blob) = sessions.encrypt(&padded, rng) else { return Ok(false) };
             Payload::Sealed(blob.into())
         }
     };
     let row = OutboxRow { id, peer: peer.clone(), payload };
     rows.add_outbox(&row, rng)?;
     step.frames.push(ClientFrame::Send { id, to: row.peer, payload: row.payload });
-    Ok(())
+    Ok(true)
 }

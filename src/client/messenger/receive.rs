@@ -3,9 +3,9 @@
 use rand::CryptoRng;
 
 use super::incoming::{Incoming, Outcome, hash};
-use super::{Alarm, Event, Messenger, Result, SetAside, Step, dispatch};
+use super::{Alarm, Event, Messenger, Result, Step, dispatch};
 use crate::client::contacts::{Mode, Trust};
-use crate::client::vault::{QuarantineRow, StoredState};
+use crate::client::vault::{QuarantineRow, SetAside, StoredState, Wake};
 use crate::protocol::{BundleRefused, PreKeyBundle};
 use crate::wire::{ClientFrame, Envelope, ErrorCode, MessageId, RelayFrame, UserId};
 
@@ -51,42 +51,36 @@ impl Messenger {
                 return Ok(Step::alarm(peer, refused.into()));
             }
         };
-        let resetting = self.reset.contains(&peer);
         let me = &self.me;
         let step = self.vault.transaction(|rows| {
             let mut step = Step::default();
             let Some(mut contact) = rows.contact(&peer)? else { return Ok(step) };
-            let known = contact.changed.clone();
             match contact.meet(bundle.identity()) {
-                Trust::Same => {}
+                Trust::Same | Trust::Undecided => {}
                 Trust::Pinned => step.events.push(Event::Pinned(peer.clone())),
-                Trust::Changed if known.as_ref() == Some(bundle.identity()) => {}
-                Trust::Changed => {
-                    rows.hold_back(&peer)?;
-                    step.events.push(Event::KeyChanged(peer.clone()));
-                }
+                Trust::Changed => step.events.push(Event::KeyChanged(peer.clone())),
             }
-            rows.save_contact(&contact)?;
             let mut sessions = rows.sessions(&peer)?;
             let sealed = || -> Result<bool> {
                 let held = rows.messages(Some(&peer), Some(StoredState::Held), u32::MAX)?;
                 Ok(contact.mode == Mode::Sealed || held.iter().any(|message| message.sealed))
             };
-            let wanted = resetting || (!sessions.can_send(now) && sealed()?);
+            let wanted = contact.resetting || (!sessions.can_send(now) && sealed()?);
             if wanted && !contact.blocked() {
                 sessions.initiate(me, &bundle, rng)?;
                 rows.save_sessions(&peer, &sessions, rng)?;
+                contact.resetting = false;
                 if !bundle.has_one_time() {
                     step.events.push(Event::NoOneTimeKey(peer.clone()));
                 }
             }
-            dispatch(rows, &contact, false, now, &mut step, rng)?;
+            rows.save_contact(&contact)?;
+            dispatch(rows, &contact, now, &mut step, rng)?;
             Ok::<_, super::MessengerError>(step)
         })?;
-        self.reset.remove(&peer);
         self.meeting.remove(&peer);
         let mut step = self.leave(step, &peer);
-        if self.absent.remove(&peer) {
+        if self.has_joined(&peer) {
             self.try_again(&peer, &mut step)?;
             step.events.insert(0, Event::Joined(peer));
         }
@@ -103,11 +97,11 @@ impl Messenger {
             }
         })?;
         let mut step = Step::default();
-        if let Some((peer, counter)) = moved {
-            if self.absent.remove(&peer) {
-                step.events.push(Event::Joined(peer.clone()));
+        if let Some(moved) = moved {
+            if self.has_joined(&moved.0) {
+                step.events.push(Event::Joined(moved.0.clone()));
             }
-            step.events.push(Event::State { peer, counter, state: StoredState::Accepted });
+            step.events.push(Event::moved(moved, StoredState::Accepted));
         }
         self.next_of(id, &mut step)?;
         Ok(step)
@@ -133,11 +127,12 @@ impl Messenger {
             match incoming.open(&from, &id, &payload, rng)? {
                 Outcome::Done => {
                     if rows.contact(&from)?.is_some() {
-                        incoming.retry_quarantine(&from, rng)?;
+                        incoming.retry_quarantine(&from, Wake::Mail, rng)?;
                     }
                 }
                 Outcome::SetAside(why) => {
-                    let row = QuarantineRow { n: 0, peer: from.clone(), id, at, why: why.to_string(), payload };
+                    let row =
+                        QuarantineRow { n: 0, peer: from.clone(), id, at: at.min(now), why: why.clone(), payload };
                     rows.add_quarantine(&row, rng)?;
                     incoming.step.events.push(Event::SetAside { peer: from.clone(), why });
                 }
@@ -191,8 +186,9 @@ impl Messenger {
                     rows.remove_outbox(&id)?;
                     rows.advance(&id, StoredState::Saved, StoredState::Refused)
                 })?;
-                if let Some((peer, counter)) = moved {
-                    step.events.push(Event::State { peer: peer.clone(), counter, state: StoredState::Refused });
+                if let Some(moved) = moved {
+                    let peer = moved.0.clone();
+                    step.events.push(Event::moved(moved, StoredState::Refused));
                     step.events.push(Event::Alarm { peer, alarm: Alarm::TooLarge(detail) });
                 }
                 self.next_of(&id, &mut step)?;
@@ -204,10 +200,18 @@ impl Messenger {
 
     fn not_joined(&mut self, peer: UserId) -> Step {
         let mut step = Step::default();
-        if self.absent.insert(peer.clone()) {
+        if !self.absent.contains(&peer) {
+            self.absent.push_back(peer.clone());
             step.events.push(Event::NotJoined(peer));
         }
         step
+    }
+
+    /// They are here. True if they had been missed.
+    fn has_joined(&mut self, peer: &UserId) -> bool {
+        let before = self.absent.len();
+        self.absent.retain(|absent| absent != peer);
+        self.absent.len() < before
     }
 }
 

@@ -3,9 +3,9 @@
 use rand::CryptoRng;
 
 use super::incoming::Incoming;
-use super::{Messenger, MessengerError, Result, SetAside, Step, dispatch};
+use super::{Messenger, MessengerError, Result, Step, dispatch};
 use crate::client::contacts::{Contact, Mode};
-use crate::client::vault::Rows;
+use crate::client::vault::{OutboxRow, Rows, SetAside, Wake};
 use crate::protocol::{DecryptError, SafetyNumber, Sessions};
 use crate::wire::{ClientFrame, UserId};
 
@@ -25,7 +25,7 @@ impl Messenger {
             return Err(MessengerError::Myself);
         }
         let mode = if open { Mode::Open } else { Mode::Sealed };
-        self.decide(peer, now, rng, |rows, contact, _| {
+        self.decide(peer, now, rng, |rows, contact, _, _| {
             let existed = rows.contact(peer)?.is_some();
             if existed && open && contact.mode == Mode::Sealed {
                 return Err(MessengerError::PinnedSealed(peer.clone()));
@@ -49,7 +49,7 @@ impl Messenger {
         now: u64,
         rng: &mut impl CryptoRng,
     ) -> Result<(Contact, Step)> {
-        self.decide(peer, now, rng, |_, contact, _| {
+        self.decide(peer, now, rng, |_, contact, _, _| {
             contact.mode = mode;
             Ok(())
         })
@@ -61,25 +61,31 @@ impl Messenger {
     /// # Errors
     /// [`MessengerError::Unchanged`] if no other key had turned up.
     pub fn accept_key(&mut self, peer: &UserId, now: u64, rng: &mut impl CryptoRng) -> Result<(Contact, Step)> {
-        self.decide(peer, now, rng, |rows, contact, rng| {
+        self.decide(peer, now, rng, |rows, contact, _, rng| {
             if !contact.accept_change() {
                 return Err(MessengerError::Unchanged(peer.clone()));
             }
+            rows.hold_back(peer)?;
             Ok(rows.save_sessions(peer, &Sessions::default(), rng)?)
         })
     }
 
-    /// Keeps the key on record and drops the other one, with what came under it: what was held leaves, in the sessions
-    /// there are.
+    /// Keeps the key on record and drops the other one, with what came under it (and nothing else): what waited leaves, in the
+    /// sessions there are; a reset that was asked for is given up. If a third key has turned up meanwhile, that one is to be
+    /// decided on next.
     ///
     /// # Errors
     /// [`MessengerError::Unchanged`] if no other key had turned up.
     pub fn reject_key(&mut self, peer: &UserId, now: u64, rng: &mut impl CryptoRng) -> Result<(Contact, Step)> {
-        self.decide(peer, now, rng, |rows, contact, _| {
+        self.decide(peer, now, rng, |rows, contact, step, _| {
             let other = contact.changed.take().ok_or_else(|| MessengerError::Unchanged(peer.clone()))?;
-            let why = SetAside::Unopened(DecryptError::IdentityChanged(Box::new(other))).to_string();
+            contact.resetting = false;
+            let why = SetAside::Unopened(DecryptError::IdentityChanged(Box::new(other)));
             for row in rows.quarantine(Some(peer))?.iter().filter(|row| row.why == why) {
                 rows.remove_quarantine(row.n)?;
+            }
+            for OutboxRow { id, peer: to, payload } in rows.outbox()?.into_iter().filter(|row| row.peer == *peer) {
+                step.frames.push(ClientFrame::Send { id, to, payload });
             }
             Ok(())
         })
@@ -89,33 +95,27 @@ impl Messenger {
     ///
     /// # Errors
     /// [`MessengerError::Unknown`] if no key is on record.
-    pub fn set_verified(
-        &mut self,
-        peer: &UserId,
-        verified: bool,
-        now: u64,
-        rng: &mut impl CryptoRng,
-    ) -> Result<Contact> {
-        let decided = self.decide(peer, now, rng, |_, contact, _| {
-            if contact.identity.is_none() {
-                return Err(MessengerError::Unknown(peer.clone()));
-            }
+    pub fn set_verified(&mut self, peer: &UserId, verified: bool) -> Result<Contact> {
+        self.vault.transaction(|rows| {
+            let known = rows.contact(peer)?.filter(|contact| contact.identity.is_some());
+            let mut contact = known.ok_or_else(|| MessengerError::Unknown(peer.clone()))?;
             contact.verified = verified && !contact.blocked();
-            Ok(())
-        });
-        decided.map(|(contact, _)| contact)
+            rows.save_contact(&contact)?;
+            Ok(contact)
+        })
     }
 
-    /// Begins a new session with the same identities: the next text starts it. By hand only: an automatic
-    /// one would let the relay drain prekeys.
+    /// Begins a new session with the same identities, as soon as the peer's keys are there: texts wait for it. By hand only: an
+    /// automatic one would let the relay drain prekeys.
     ///
     /// # Errors
     /// [`MessengerError::Unknown`] if there is no conversation.
     pub fn reset(&mut self, peer: &UserId) -> Result<Step> {
-        if self.rows().contact(peer)?.is_none() {
-            return Err(MessengerError::Unknown(peer.clone()));
-        }
-        self.reset.insert(peer.clone());
+        self.vault.transaction(|rows| {
+            let mut contact = rows.contact(peer)?.ok_or_else(|| MessengerError::Unknown(peer.clone()))?;
+            contact.resetting = true;
+            Ok::<_, MessengerError>(rows.save_contact(&contact)?)
+        })?;
         self.unusable.remove(peer);
         let step = Step { frames: vec![ClientFrame::Fetch { user: peer.clone() }], events: Vec::new() };
         Ok(self.leave(step, peer))
@@ -148,20 +148,23 @@ impl Messenger {
         peer: &UserId,
         now: u64,
         rng: &mut R,
-        change: impl FnOnce(&Rows, &mut Contact, &mut R) -> Result<()>,
+        change: impl FnOnce(&Rows, &mut Contact, &mut Step, &mut R) -> Result<()>,
     ) -> Result<(Contact, Step)> {
-        let resetting = self.reset.contains(peer);
         let (me, prekeys) = (&self.me, &self.prekeys);
         let (contact, step, consumed) = self.vault.transaction(|rows| {
             let known = rows.contact(peer)?;
             let mut contact = known.unwrap_or_else(|| Contact::new(peer.clone(), Mode::Sealed));
-            change(rows, &mut contact, rng)?;
+            let mut step = Step::default();
+            change(rows, &mut contact, &mut step, rng)?;
             rows.save_contact(&contact)?;
-            let mut incoming = Incoming { rows, me, prekeys, now, step: Step::default(), consumed: Vec::new() };
-            incoming.retry_quarantine(peer, rng)?;
+            let mut incoming = Incoming { rows, me, prekeys, now, step, consumed: Vec::new() };
+            incoming.retry_quarantine(peer, Wake::Decision, rng)?;
             let Incoming { mut step, consumed, .. } = incoming;
             let contact = rows.contact(peer)?.unwrap_or(contact);
-            dispatch(rows, &contact, resetting, now, &mut step, rng)?;
+            if contact.blocked() {
+                step.frames.clear(); // a third key: what is in the outbox stays there
+            }
+            dispatch(rows, &contact, now, &mut step, rng)?;
             Ok::<_, MessengerError>((contact, step, consumed))
         })?;
         self.consumed(&consumed);

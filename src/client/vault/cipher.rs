@@ -55,10 +55,10 @@ pub(super) enum RowCipher {
 pub(super) struct Unsealable;
 
 impl RowCipher {
-    pub(super) fn protect(&self, label: &str, row: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
+    pub(super) fn protect(&self, label: &str, row: &[u8], rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
         match self {
-            Self::Plain => row.to_vec(),
-            Self::Sealed(key) => seal(key, label, row, rng),
+            Self::Plain => Zeroizing::new(row.to_vec()),
+            Self::Sealed(key) => Zeroizing::new(seal(key, label, row, rng)),
         }
     }
 

@@ -17,10 +17,16 @@ use crate::protocol::session::{Session, SessionId};
 /// Rows are this long, or twice, four times, … if many messages are missing.
 const ROW: usize = 2048;
 
+/// A skipped key takes no more than this.
+const SKIPPED: usize = 48;
+
 pub(super) fn encode(session: &Session) -> Zeroizing<Vec<u8>> {
     let Session { id, started, pending, ratchet } = session;
     let Ratchet { dhs, rk, sending, receiving, nhks, nhkr, pn, past } = ratchet;
-    let mut out = Zeroizing::new(Vec::with_capacity(2 * ROW));
+    // As much as it can become: a vector that grows leaves keys behind where it was.
+    let skipped = receiving.iter().map(|chain| chain.skipped.len()).chain(past.iter().map(|chain| chain.skipped.len()));
+    let most = 2 * ROW + SKIPPED * skipped.sum::<usize>();
+    let mut out = Zeroizing::new(Vec::with_capacity(ROW * most.div_ceil(ROW).next_power_of_two()));
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&id.0);
     out.extend_from_slice(&started.to_be_bytes());

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::rows::{Result, Rows, SCHEMA, signed, unsigned, user};
 use super::{VaultError, codec, secret32};
-use crate::client::contacts::{Contact, Mode};
+use crate::client::contacts::{Contact, Mode, Numbers};
 use crate::crypto::{Secret, kem, x25519::KeyPair};
 use crate::protocol::prekeys::{OneTimePreKey, PreKeyStore, SignedPreKey};
 use crate::protocol::{IdentityKeyPair, IdentityStatement, SessionId, Sessions};
@@ -60,7 +60,10 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn identity(&self) -> Result<(IdentityKeyPair, Token)> {
-        let secret = |what| secret32(&self.reveal(what, &self.me(what)?.ok_or(VaultError::Row)?)?);
+        let secret = |what| {
+            let stored = Zeroizing::new(self.me(what)?.ok_or(VaultError::Row)?);
+            secret32(&self.cipher.reveal(what, &stored).map_err(|_| VaultError::Row)?)
+        };
         let me = IdentityKeyPair::from_secrets(self.owner()?, &secret("ed25519")?, &secret("x25519")?);
         Ok((me, Token::from_bytes(*secret("token")?.expose())))
     }
@@ -86,7 +89,7 @@ impl Rows<'_> {
         let mut query = self.db.prepare_cached("SELECT id, created, secret FROM prekeys ORDER BY id")?;
         let mut found = query.query([])?;
         while let Some(row) = found.next()? {
-            let secret = self.reveal("prekey", &row.get::<_, Vec<u8>>(2)?)?;
+            let secret = self.reveal("prekey", row, 2)?;
             let (pair, seed) = secret.split_at_checked(32).ok_or(VaultError::Row)?;
             let seed: [u8; 64] = seed.try_into().map_err(|_| VaultError::Row)?;
             store.signed.push(SignedPreKey {
@@ -99,7 +102,7 @@ impl Rows<'_> {
         let mut query = self.db.prepare_cached("SELECT id, secret FROM one_time ORDER BY id")?;
         let mut found = query.query([])?;
         while let Some(row) = found.next()? {
-            let secret = self.reveal("one-time", &row.get::<_, Vec<u8>>(1)?)?;
+            let secret = self.reveal("one-time", row, 1)?;
             store.one_time.push(OneTimePreKey { id: row.get(0)?, pair: KeyPair::from_secret(&secret32(&secret)?) });
         }
         let next = self.me("next one-time")?.ok_or(VaultError::Row)?;
@@ -119,12 +122,14 @@ impl Rows<'_> {
             let secret = Zeroizing::new([&key.pair.secret().expose()[..], key.kem.seed().expose()].concat());
             let row = self.cipher.protect("prekey", &secret, rng);
             let mut insert = self.db.prepare_cached("INSERT OR IGNORE INTO prekeys VALUES (?1, ?2, ?3)")?;
-            insert.execute(params![key.id, signed(key.created), row])?;
+            insert.execute(params![key.id, signed(key.created), row.as_slice()])?;
         }
         let last: Option<u32> = self.db.query_row("SELECT max(id) FROM one_time", [], |row| row.get(0))?;
         for key in store.one_time.iter().filter(|key| last.is_none_or(|last| key.id > last)) {
             let row = self.cipher.protect("one-time", key.pair.secret().expose(), rng);
-            self.db.prepare_cached("INSERT OR IGNORE INTO one_time VALUES (?1, ?2)")?.execute(params![key.id, row])?;
+            self.db
+                .prepare_cached("INSERT OR IGNORE INTO one_time VALUES (?1, ?2)")?
+                .execute(params![key.id, row.as_slice()])?;
         }
         self.put_me("next one-time", &store.next_one_time.to_be_bytes())
     }
@@ -140,10 +145,12 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Whether a first contact with this id authenticated before. A failing read counts as yes: refuse.
-    #[must_use]
-    pub fn remembers(&self, session: &SessionId) -> bool {
-        self.exists("SELECT 1 FROM remembered WHERE session = ?1", session.0).unwrap_or(true)
+    /// Whether a first contact with this id authenticated before.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn remembers(&self, session: &SessionId) -> Result<bool> {
+        self.exists("SELECT 1 FROM remembered WHERE session = ?1", session.0)
     }
 
     fn delete_others(&self, table: &str, keep: impl Iterator<Item = u32>) -> Result<()> {
@@ -166,7 +173,7 @@ impl Rows<'_> {
     pub fn contact(&self, peer: &UserId) -> Result<Option<Contact>> {
         let mut query = self.db.prepare_cached("SELECT * FROM contacts WHERE peer = ?1")?;
         let mut found = query.query([peer.as_str()])?;
-        found.next()?.map(contact).transpose()
+        found.next()?.map(|row| self.read_contact(row)).transpose()
     }
 
     /// All contacts, by name.
@@ -178,7 +185,7 @@ impl Rows<'_> {
         let mut found = query.query([])?;
         let mut all = Vec::new();
         while let Some(row) = found.next()? {
-            all.push(contact(row)?);
+            all.push(self.read_contact(row)?);
         }
         Ok(all)
     }
@@ -188,23 +195,63 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn save_contact(&self, contact: &Contact) -> Result<()> {
-        let Contact { peer, mode, identity, changed, verified, accepted, next_out, next_in, missing } = contact;
+        let Contact { peer, mode, identity, changed, verified, accepted, resetting, sealed, open } = contact;
         let bytes = |identity: &Option<IdentityStatement>| identity.as_ref().map(IdentityStatement::to_bytes);
-        let missing: Vec<u8> = missing.iter().flat_map(|counter| counter.to_be_bytes()).collect();
-        let sql = "INSERT OR REPLACE INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let sealed = *mode == Mode::Sealed;
+        let sql = "INSERT OR REPLACE INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         self.db.prepare_cached(sql)?.execute(params![
             peer.as_str(),
-            sealed,
+            *mode == Mode::Sealed,
             bytes(identity),
             bytes(changed),
             verified,
             accepted,
-            signed(*next_out),
-            signed(*next_in),
-            missing
+            resetting
         ])?;
+        for (sealed, Numbers { next_out, next_in, missing }) in [(true, sealed), (false, open)] {
+            let missing: Vec<u8> = missing.iter().flat_map(|counter| counter.to_be_bytes()).collect();
+            let sql = "INSERT OR REPLACE INTO numbers VALUES (?1, ?2, ?3, ?4, ?5)";
+            let (next_out, next_in) = (signed(*next_out), signed(*next_in));
+            self.db.prepare_cached(sql)?.execute(params![peer.as_str(), sealed, next_out, next_in, missing])?;
+        }
         Ok(())
+    }
+
+    /// With whom the user wants a new session.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn resetting(&self) -> Result<Vec<UserId>> {
+        self.names("SELECT peer FROM contacts WHERE resetting")
+    }
+
+    fn read_contact(&self, row: &rusqlite::Row) -> Result<Contact> {
+        let identity = |column| -> Result<Option<IdentityStatement>> {
+            let bytes: Option<Vec<u8>> = row.get(column)?;
+            bytes.map(|bytes| IdentityStatement::from_bytes(&bytes).map_err(|_| VaultError::Row)).transpose()
+        };
+        let peer = user(&row.get::<_, String>(0)?)?;
+        Ok(Contact {
+            mode: if row.get(1)? { Mode::Sealed } else { Mode::Open },
+            identity: identity(2)?,
+            changed: identity(3)?,
+            verified: row.get(4)?,
+            accepted: row.get(5)?,
+            resetting: row.get(6)?,
+            sealed: self.numbers(&peer, true)?,
+            open: self.numbers(&peer, false)?,
+            peer,
+        })
+    }
+
+    fn numbers(&self, peer: &UserId, sealed: bool) -> Result<Numbers> {
+        let sql = "SELECT next_out, next_in, missing FROM numbers WHERE peer = ?1 AND sealed = ?2";
+        let mut query = self.db.prepare_cached(sql)?;
+        let numbers = query.query_row(params![peer.as_str(), sealed], |row| {
+            let missing: Vec<u8> = row.get(2)?;
+            let missing = missing.as_chunks().0.iter().map(|counter| u64::from_be_bytes(*counter)).collect();
+            Ok(Numbers { next_out: unsigned(row.get(0)?), next_in: unsigned(row.get(1)?), missing })
+        });
+        Ok(numbers?)
     }
 
     /// The sessions with a contact.
@@ -216,7 +263,7 @@ impl Rows<'_> {
         let mut found = query.query([peer.as_str()])?;
         let mut sessions = Sessions::default();
         while let Some(row) = found.next()? {
-            let row = self.reveal("session", &row.get::<_, Vec<u8>>(0)?)?;
+            let row = self.reveal("session", row, 0)?;
             sessions.list.push(codec::decode(&row).map_err(|_| VaultError::Row)?);
         }
         Ok(sessions)
@@ -232,29 +279,10 @@ impl Rows<'_> {
         let mut put = self.db.prepare_cached(sql)?;
         for (place, session) in sessions.list.iter().enumerate() {
             let row = self.cipher.protect("session", &codec::encode(session), rng);
-            put.execute(params![peer.as_str(), i64::try_from(place).unwrap_or(i64::MAX), row])?;
+            put.execute(params![peer.as_str(), i64::try_from(place).unwrap_or(i64::MAX), row.as_slice()])?;
         }
         let mut delete = self.db.prepare_cached("DELETE FROM sessions WHERE peer = ?1 AND place >= ?2")?;
         delete.execute(params![peer.as_str(), i64::try_from(sessions.list.len()).unwrap_or(i64::MAX)])?;
         Ok(())
     }
-}
-
-fn contact(row: &rusqlite::Row) -> Result<Contact> {
-    let identity = |column| -> Result<Option<IdentityStatement>> {
-        let bytes: Option<Vec<u8>> = row.get(column)?;
-        bytes.map(|bytes| IdentityStatement::from_bytes(&bytes).map_err(|_| VaultError::Row)).transpose()
-    };
-    let missing: Vec<u8> = row.get(8)?;
-    Ok(Contact {
-        peer: user(&row.get::<_, String>(0)?)?,
-        mode: if row.get(1)? { Mode::Sealed } else { Mode::Open },
-        identity: identity(2)?,
-        changed: identity(3)?,
-        verified: row.get(4)?,
-        accepted: row.get(5)?,
-        next_out: unsigned(row.get(6)?),
-        next_in: unsigned(row.get(7)?),
-        missing: missing.as_chunks().0.iter().map(|counter| u64::from_be_bytes(*counter)).collect(),
-    })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rand::CryptoRng;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::VaultError;
 use super::rows::{Result, Rows, signed, unsigned, user};
@@ -12,9 +12,9 @@ use crate::wire::{MessageId, UserId};
 
 // What happens with every message looks at a few rows, however long the history is.
 const ADVANCE: &str =
-    "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter";
+    "UPDATE messages SET state = ?3 WHERE id = ?1 AND state = ?2 AND outgoing RETURNING peer, counter, sealed";
 const DELIVERED: &str = "UPDATE messages SET state = 'delivered' WHERE peer = ?1 AND outgoing = 1 AND counter = ?2
-    AND at = ?3 AND sealed <= ?4 AND state IN ('saved', 'accepted', 'refused') RETURNING peer, counter";
+    AND at = ?3 AND sealed <= ?4 AND state IN ('saved', 'accepted', 'refused') RETURNING peer, counter, sealed";
 const MARK_READ: &str =
     "UPDATE messages SET state = 'read' WHERE state = 'unread' AND n <= ?1 AND (?2 IS NULL OR peer = ?2)";
 
@@ -46,7 +46,7 @@ pub enum StoredState {
 }
 
 /// A text of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct StoredMessage {
     /// Number in this vault, rising.
     pub n: i64,
@@ -60,7 +60,7 @@ pub struct StoredMessage {
     pub id: MessageId,
     /// The sender's counter.
     pub counter: u64,
-    /// The sender's clock, in milliseconds since 1970.
+    /// The sender's clock, in milliseconds since 1970; of theirs never later than its arrival.
     pub at: u64,
     /// Where it stands.
     pub state: StoredState,
@@ -69,6 +69,9 @@ pub struct StoredMessage {
     /// What it says.
     pub text: String,
 }
+
+/// A text of mine that moved on: to whom, its counter, and whether it travels sealed.
+pub type Moved = (UserId, u64, bool);
 
 impl Rows<'_> {
     /// Adds a text; its `n` is chosen here and returned.
@@ -89,7 +92,7 @@ impl Rows<'_> {
             counter,
             at,
             state.name(),
-            body,
+            body.as_slice(),
             arrival_to_row(*arrival)
         ])?;
         Ok(self.db.last_insert_rowid())
@@ -109,7 +112,7 @@ impl Rows<'_> {
         let mut found = query.query(params![peer.map(UserId::as_str), limit])?;
         let mut all = Vec::new();
         while let Some(row) = found.next()? {
-            let body = self.reveal("text", &row.get::<_, Vec<u8>>(8)?)?;
+            let body = self.reveal("text", row, 8)?;
             all.push(StoredMessage {
                 n: row.get(0)?,
                 peer: user(&row.get::<_, String>(1)?)?,
@@ -130,7 +133,7 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn advance(&self, id: &MessageId, from: StoredState, to: StoredState) -> Result<Option<(UserId, u64)>> {
+    pub fn advance(&self, id: &MessageId, from: StoredState, to: StoredState) -> Result<Option<Moved>> {
         self.returning(ADVANCE, params![id.0, from.name(), to.name()])
     }
 
@@ -139,8 +142,22 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn delivered(&self, peer: &UserId, counter: u64, at: u64, sealed: bool) -> Result<Option<(UserId, u64)>> {
+    pub fn delivered(&self, peer: &UserId, counter: u64, at: u64, sealed: bool) -> Result<Option<Moved>> {
         self.returning(DELIVERED, params![peer.as_str(), signed(counter), signed(at), sealed])
+    }
+
+    fn returning(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<Moved>> {
+        let mut update = self.db.prepare_cached(sql)?;
+        let found = update.query_row(params, |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)));
+        found.optional()?.map(|(peer, counter, sealed)| Ok((user(&peer)?, unsigned(counter), sealed))).transpose()
+    }
+
+    /// For whom texts are held.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn held_for(&self) -> Result<Vec<UserId>> {
+        self.names("SELECT DISTINCT peer FROM messages WHERE state = 'held'")
     }
 
     /// Marks texts as shown, up to number `n`, of one peer or of all.
@@ -180,6 +197,19 @@ fn arrival_from_row(number: i64) -> Arrival {
         -1 => Arrival::Late,
         gap if gap > 0 => Arrival::Gap(gap.cast_unsigned()),
         _ => Arrival::Repeated,
+    }
+}
+
+/// Without what it says.
+impl fmt::Debug for StoredMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n, peer, outgoing, sealed, id, counter, at, state, arrival, text } = self;
+        let way = if *outgoing { "to" } else { "from" };
+        write!(
+            f,
+            "{n} {way} {peer} (sealed: {sealed}) {id} {counter} at {at}: {state:?} {arrival:?} {} bytes",
+            text.len()
+        )
     }
 }
 

@@ -14,6 +14,7 @@ mod codec;
 mod keys;
 mod mail;
 mod post;
+mod quarantine;
 mod rows;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -24,8 +25,9 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use cipher::Passphrase;
 use cipher::RowCipher;
-pub use mail::{StoredMessage, StoredState};
-pub use post::{OutboxRow, QuarantineRow};
+pub use mail::{Moved, StoredMessage, StoredState};
+pub use post::OutboxRow;
+pub use quarantine::{QuarantineRow, SetAside, Wake};
 pub use rows::Rows;
 
 use crate::crypto::Secret;
@@ -33,7 +35,7 @@ use crate::protocol::IdentityKeyPair;
 use crate::wire::{Token, UserId};
 
 /// The layout's number in `user_version`; a vault with a higher one is from a newer program.
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 /// `application_id`: tells a vault from another SQLite file.
 const MARK: i64 = 0x626c_7231;
 
@@ -66,6 +68,11 @@ pub enum VaultError {
     /// Made by a later version of this program.
     #[error("{0} was written by a newer blindrelay; use that version, nothing was changed")]
     Newer(PathBuf),
+    /// Made by an earlier version of this program, which kept it differently.
+    #[error(
+        "{0} was written by an older blindrelay; move it away and begin anew: your contacts will see a changed key"
+    )]
+    Older(PathBuf),
     /// Not a vault, or not readable as one any more.
     #[error(
         "{0} is damaged or not a vault ({1}); restore it from a backup, or move it away and begin anew: your contacts will see a changed key"
@@ -188,7 +195,7 @@ impl Vault {
         // Journal and page zeroing as measured: with a write-ahead log retired keys stayed on the disk.
         self.db.execute_batch(
             "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
-             PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;",
+             PRAGMA temp_store=MEMORY;",
         )?;
         let pragma = |name| self.db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let (layout, mark) = (pragma("user_version")?, pragma("application_id")?);
@@ -197,6 +204,7 @@ impl Vault {
         match (layout, mark, tables) {
             (0, 0, 0) => self.create(id, passphrase, rng)?,
             (LAYOUT, MARK, _) => self.unlock(id, passphrase)?,
+            (older, MARK, _) if older < LAYOUT => return Err(VaultError::Older(path)),
             (newer, MARK, _) if newer > LAYOUT => return Err(VaultError::Newer(path)),
             _ => return Err(VaultError::Damaged(path, "it is another kind of file".to_owned())),
         }

@@ -1,13 +1,14 @@
 //! What the vault's rows have in common: the tables, reading and protecting a value.
 //!
 //! ```text
-//! keys   me · prekeys · one_time · contacts · sessions · remembered     who I am, whom I trust, what turns
-//! mail   messages                                                         what was said
-//! post   outbox · quarantine · seen                                       what must leave, waits, came
+//! keys        me · prekeys · one_time · contacts · numbers · sessions · remembered     who I am, whom I trust, what turns
+//! mail        messages                                                                   what was said
+//! post        outbox · seen                                                              what must leave, what came
+//! quarantine  quarantine                                                                 what was put aside
 //! ```
 
 use rand::CryptoRng;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, Row};
 use zeroize::Zeroizing;
 
 use super::VaultError;
@@ -22,7 +23,10 @@ CREATE TABLE prekeys (id INTEGER PRIMARY KEY, created INTEGER NOT NULL, secret B
 CREATE TABLE one_time (id INTEGER PRIMARY KEY, secret BLOB NOT NULL);
 CREATE TABLE contacts (
   peer TEXT PRIMARY KEY, sealed INTEGER NOT NULL, identity BLOB, changed BLOB, verified INTEGER NOT NULL,
-  accepted INTEGER NOT NULL, next_out INTEGER NOT NULL, next_in INTEGER NOT NULL, missing BLOB NOT NULL);
+  accepted INTEGER NOT NULL, resetting INTEGER NOT NULL);
+CREATE TABLE numbers (
+  peer TEXT NOT NULL, sealed INTEGER NOT NULL, next_out INTEGER NOT NULL, next_in INTEGER NOT NULL, missing BLOB NOT NULL,
+  PRIMARY KEY (peer, sealed)) WITHOUT ROWID;
 CREATE TABLE sessions (peer TEXT NOT NULL, place INTEGER NOT NULL, secret BLOB NOT NULL, PRIMARY KEY (peer, place));
 CREATE TABLE remembered (session BLOB PRIMARY KEY, prekey INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE messages (
@@ -34,7 +38,8 @@ CREATE INDEX messages_by_id ON messages (id);
 CREATE INDEX messages_open_ends ON messages (state) WHERE state = 'held' OR state = 'unread';
 CREATE TABLE outbox (n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, peer TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE quarantine (n INTEGER PRIMARY KEY, peer TEXT NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL,
-  why TEXT NOT NULL, payload BLOB NOT NULL);
+  why TEXT NOT NULL, identity BLOB, payload BLOB NOT NULL);
+CREATE INDEX quarantine_by_peer ON quarantine (peer);
 CREATE TABLE seen (hash BLOB PRIMARY KEY) WITHOUT ROWID;
 ";
 
@@ -50,21 +55,23 @@ impl Rows<'_> {
         Ok(self.db.prepare_cached(sql)?.exists([key])?)
     }
 
-    pub(super) fn returning(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<(UserId, u64)>> {
-        let mut update = self.db.prepare_cached(sql)?;
-        let found = update.query_row(params, |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).optional()?;
-        found.map(|(peer, counter)| Ok((user(&peer)?, unsigned(counter)))).transpose()
+    pub(super) fn names(&self, sql: &str) -> Result<Vec<UserId>> {
+        let mut query = self.db.prepare_cached(sql)?;
+        let names = query.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        names.iter().map(|name| user(name)).collect()
     }
 
-    pub(super) fn reveal(&self, label: &str, row: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        self.cipher.reveal(label, row).map_err(|_| VaultError::Row)
+    /// What a column protects; SQLite's own copy of it stays in its page cache.
+    pub(super) fn reveal(&self, label: &str, row: &Row, column: usize) -> Result<Zeroizing<Vec<u8>>> {
+        let stored = row.get_ref(column)?.as_blob().map_err(|_| VaultError::Row)?;
+        self.cipher.reveal(label, stored).map_err(|_| VaultError::Row)
     }
 
-    pub(super) fn payload(&self, row: &[u8]) -> Result<Payload> {
-        serde_json::from_slice(&self.reveal("payload", row)?).map_err(|_| VaultError::Row)
+    pub(super) fn payload(&self, row: &Row, column: usize) -> Result<Payload> {
+        serde_json::from_slice(&self.reveal("payload", row, column)?).map_err(|_| VaultError::Row)
     }
 
-    pub(super) fn protect_payload(&self, payload: &Payload, rng: &mut impl CryptoRng) -> Vec<u8> {
+    pub(super) fn protect_payload(&self, payload: &Payload, rng: &mut impl CryptoRng) -> Zeroizing<Vec<u8>> {
         let json = serde_json::to_vec(payload).expect("a payload is plain data with text keys");
         self.cipher.protect("payload", &json, rng)
     }
@@ -74,7 +81,7 @@ pub(super) fn user(name: &str) -> Result<UserId> {
     name.parse().map_err(|_| VaultError::Row)
 }
 
-/// SQLite's integers are signed; counters and clocks here stay far below the sign bit, and beyond it would still round-trip.
+/// SQLite's integers are signed: what a peer counts beyond the sign bit comes back as it was, and is never compared in SQL.
 pub(super) fn signed(number: u64) -> i64 {
     number.cast_signed()
 }
