@@ -36,7 +36,7 @@ pub enum HomeError {
 }
 
 impl Home {
-    /// The given directory, else `BLINDRELAY_HOME` (read by the command line), else the XDG data directory.
+    /// The given directory, else `BLINDRELAY_HOME`, else the XDG data directory.
     ///
     /// # Errors
     /// [`HomeError::Nowhere`].
@@ -44,7 +44,8 @@ impl Home {
         let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let data = || set("XDG_DATA_HOME").filter(|dir| dir.is_absolute()).map(|dir| dir.join("blindrelay"));
         let home = || set("HOME").map(|dir| dir.join(".local/share/blindrelay"));
-        given.filter(|dir| !dir.as_os_str().is_empty()).or_else(data).or_else(home).map(Self).ok_or(HomeError::Nowhere)
+        let given = given.filter(|dir| !dir.as_os_str().is_empty());
+        given.or_else(|| set("BLINDRELAY_HOME")).or_else(data).or_else(home).map(Self).ok_or(HomeError::Nowhere)
     }
 
     /// The directory itself.

@@ -16,7 +16,7 @@ use super::screen::{Screen, Tone};
 use crate::client::Client;
 use crate::client::contacts::{Arrival, Mode};
 use crate::client::messenger::Event;
-use crate::client::vault::{StoredMessage, StoredState};
+use crate::client::vault::{SetAside, StoredMessage, StoredState};
 use crate::clock::Clock;
 use crate::home::Home;
 use crate::wire::{UserId, sanitise};
@@ -66,6 +66,7 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
     let url = common.url()?;
     let ours = common.relay.is_none();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let new = !home.vault(&me).exists();
         let vault = common.vault(home, &me)?;
         let started = ours && ensure_relay(home)?;
         let client = Client::open(vault, &url, Clock::system())?;
@@ -77,6 +78,10 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
         let relay = if started { "started one here; it ends 5 minutes after its last client" } else { "" };
         let relay = format!("relay {url}{}{relay}", if started { " · " } else { "" });
         chat.screen.print(Tone::Quiet, &relay)?;
+        if new {
+            let line = format!("{} is new here: fresh keys were made", chat.me);
+            chat.screen.print(Tone::Quiet, &line)?;
+        }
         match peer {
             Some(peer) => chat.talk_to(&peer, open)?,
             None => chat.screen.print(
@@ -101,7 +106,7 @@ impl Chat {
             let settle = self.settling.values().copied().chain(again).min();
             tokio::select! {
                 line = self.screen.line(), if until.is_none() => match line {
-                    Some(line) if line.trim() != "/quit" => self.typed(&line)?,
+                    Some(line) if !commands::is_quit(&line) => self.typed(&line)?,
                     end => {
                         quit = end.is_some();
                         until = Some(Instant::now() + PATIENCE);
@@ -257,6 +262,9 @@ impl Chat {
             Event::NoOneTimeKey(_) | Event::Delayed(_) => (Tone::Quiet, String::new()),
             Event::KeyChanged(_) => (Tone::Alarm, " Compare the number (/verify), then /accept or /reject.".to_owned()),
             Event::Blocked { .. } => (Tone::Alarm, ": /verify, then /accept or /reject".to_owned()),
+            Event::SetAside { peer, why: SetAside::Open } => {
+                (Tone::Alarm, format!(". If you know that {peer} went open, /mode open shows it; /quarantine lists it"))
+            }
             Event::SetAside { .. } => (Tone::Alarm, " (/quarantine)".to_owned()),
             Event::Alarm { .. } | Event::Refused(_) => (Tone::Alarm, String::new()),
         };

@@ -16,10 +16,15 @@ const HELP: &str = "\
 /reject               keep the key on record: the changed one is not theirs
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
-/forget [all|DAYS]    delete texts from this vault (default: all)
+/forget [all|DAYS]    delete texts of all conversations from this vault, or those older than DAYS
 /reset                begin a fresh session with the same keys, if theirs no longer open yours
 /quarantine           what could not be shown
 /quit                 leave (Ctrl-C and Ctrl-D too)";
+
+/// Whether a line leaves the chat.
+pub(super) fn is_quit(line: &str) -> bool {
+    line.split_whitespace().next() == Some("/quit")
+}
 
 /// Runs a command; what goes wrong is said, and the chat goes on.
 pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
@@ -46,13 +51,14 @@ pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
 
 fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> Result<()> {
     match (command, argument) {
-        ("/mode", "open") => {
-            chat.client.set_mode(peer, Mode::Open)?;
-            chat.say_mode(Mode::Open)
-        }
-        ("/mode", "sealed") => {
-            chat.client.set_mode(peer, Mode::Sealed)?;
-            chat.say_mode(Mode::Sealed)
+        ("/mode", "open" | "sealed") => {
+            let mode = if argument == "open" { Mode::Open } else { Mode::Sealed };
+            chat.client.set_mode(peer, mode)?;
+            chat.say_mode(mode)?;
+            Ok(chat.screen.print(
+                Tone::Quiet,
+                &format!("This is your side; {peer} types /mode {argument} too. A sealed side puts open lines aside."),
+            )?)
         }
         ("/mode", "") => {
             let contact = chat.client.messenger().rows().contact(peer)?;
@@ -140,7 +146,8 @@ fn forget(chat: &mut Chat, what: &str) -> Result<()> {
         }
     };
     let gone = chat.client.messenger().forget(before)?;
-    Ok(chat.screen.print(Tone::Quiet, &format!("{gone} texts deleted and overwritten here; the other person's copy is theirs, and an SSD or a backup may keep old blocks"))?)
+    let texts = if gone == 1 { "1 text" } else { &format!("{gone} texts") };
+    Ok(chat.screen.print(Tone::Quiet, &format!("{texts} of all conversations deleted and overwritten here, with what was in quarantine; what has not left yet stays. The other person's copy is theirs, and an SSD or a backup may keep old blocks"))?)
 }
 
 fn quarantine(chat: &mut Chat) -> Result<()> {

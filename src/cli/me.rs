@@ -131,8 +131,12 @@ pub(super) fn ensure_relay(home: &Home) -> Result<bool> {
     let mut child = relay.spawn().context("cannot start a relay; start one with `blindrelay relay`")?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while !answers() {
+        // Another chat may have been faster: then ours found the port taken, and that one answers in a moment.
         if let Some(status) = child.try_wait()?
-            && !answers()
+            && !(0..25).any(|_| {
+                std::thread::sleep(Duration::from_millis(20));
+                answers()
+            })
         {
             bail!("the relay that this chat started ended at once ({status}); its log is {}", log_path.display());
         }
@@ -141,6 +145,5 @@ pub(super) fn ensure_relay(home: &Home) -> Result<bool> {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    // Another chat may have been faster: then ours found the port taken.
     Ok(child.try_wait()?.is_none())
 }

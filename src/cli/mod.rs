@@ -40,8 +40,8 @@ use crate::home::Home;
 #[derive(Debug, Parser)]
 #[command(name = "blindrelay", version, max_term_width = 100)]
 struct Cli {
-    /// Where everything is kept [default: $XDG_DATA_HOME/blindrelay or ~/.local/share/blindrelay]
-    #[arg(long, global = true, value_name = "DIR", env = "BLINDRELAY_HOME")]
+    /// Where everything is kept [default: $BLINDRELAY_HOME, $XDG_DATA_HOME/blindrelay or ~/.local/share/blindrelay]
+    #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

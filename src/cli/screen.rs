@@ -31,6 +31,8 @@ pub(super) struct Screen {
     lines: Receiver<String>,
     printer: Box<dyn FnMut(String) -> io::Result<()>>,
     colours: bool,
+    /// On a terminal: how many letters fit into a line.
+    width: Option<usize>,
     /// On a terminal: the thread that edits lines, and how the terminal was set before.
     editing: Option<(JoinHandle<()>, Option<String>)>,
 }
@@ -47,9 +49,10 @@ impl Screen {
             let printer = editor.create_external_printer()?;
             Ok::<_, ReadlineError>((editor, printer))
         });
-        let mut editing = None;
+        let (mut editing, mut width) = (None, None);
         let printer: Box<dyn FnMut(String) -> io::Result<()>> = match editor {
-            Some(Ok((editor, mut printer))) => {
+            Some(Ok((mut editor, mut printer))) => {
+                width = editor.dimensions().map(|(columns, _)| usize::from(columns));
                 let before = stty("-g");
                 let thread = std::thread::spawn(move || edit(editor, &prompt, &sender));
                 editing = Some((thread, before));
@@ -61,7 +64,7 @@ impl Screen {
                 Box::new(|line| print(&line))
             }
         };
-        Self { lines, printer, colours, editing }
+        Self { lines, printer, colours, width, editing }
     }
 
     /// Whether somebody types at a terminal.
@@ -85,6 +88,7 @@ impl Screen {
             Tone::Alarm => "\u{1b}[1;31m",
         };
         let end = if code.is_empty() { "" } else { "\u{1b}[0m" };
+        let line = self.width.map_or_else(|| line.to_owned(), |width| wrapped(line, width));
         (self.printer)(format!("{code}{line}{end}"))
     }
 }
@@ -107,6 +111,27 @@ fn stty(argument: &str) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// Breaks lines between words, where the terminal would break them within one. What follows is set in by two.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for line in text.split('\n') {
+        let mut column = 0;
+        for word in line.split_inclusive(' ') {
+            let letters = word.trim_end().chars().count();
+            if column > 2 && column + letters > width {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push_str("\n  ");
+                column = 2;
+            }
+            out.push_str(word);
+            column += word.chars().count();
+        }
+        out.push('\n');
+    }
+    out.pop();
+    out
+}
+
 fn print(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
@@ -116,7 +141,7 @@ fn print(line: &str) -> io::Result<()> {
 fn edit(mut editor: DefaultEditor, prompt: &str, lines: &Sender<String>) {
     while let Ok(line) = editor.readline(prompt) {
         let _full = editor.add_history_entry(line.as_str());
-        let quit = line.trim() == "/quit";
+        let quit = super::commands::is_quit(&line);
         if lines.blocking_send(line).is_err() || quit {
             return;
         }
@@ -133,5 +158,22 @@ fn read(lines: &Sender<String>) {
             return;
         }
         line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_break_between_words_and_nothing_is_lost() {
+        assert_eq!(wrapped("one two three", 8), "one two\n  three");
+        assert_eq!(wrapped("/a   b\n/c   d", 80), "/a   b\n/c   d");
+        assert_eq!(wrapped("  set in", 80), "  set in");
+        for width in 1..40 {
+            let text = "alice: a wordthatislongerthanthewholeline and some more of the same\n\nend ";
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert_eq!(words(&wrapped(text, width)), words(text), "{width}");
+        }
     }
 }

@@ -56,7 +56,7 @@ fn read_text() -> Result<String> {
     if line.len() > MAX_TEXT {
         bail!("{TooLong}; nothing was sent");
     }
-    if line.is_empty() {
+    if line.iter().all(u8::is_ascii_whitespace) {
         bail!("there is no text on standard input; nothing was sent");
     }
     String::from_utf8(line.to_vec()).context("standard input is not UTF-8 text; nothing was sent")

@@ -168,11 +168,11 @@ fn forgotten_texts_are_gone_from_the_vault() {
     alice.wait("1 · delivered");
     assert!(super::harness::contains(&vault, b"needle-in-the-vault"), "it was there");
     alice.say("/forget 3");
-    alice.wait("0 texts deleted");
+    alice.wait("0 texts of all conversations deleted");
     alice.say("/forget soon");
     alice.wait("/forget DAYS with a number");
     alice.say("/forget");
-    alice.wait("1 texts deleted");
+    alice.wait("1 text of all conversations deleted");
     assert!(!super::harness::contains(&vault, b"needle-in-the-vault"));
     alice.say("/quit");
     let (status, _) = alice.end();

@@ -36,7 +36,12 @@ fn a_port_that_is_taken_and_a_home_that_is_in_use_are_refused_with_advice() {
     let taken = run(other_home.path(), &["relay", "--listen", &relay.address()], "").fails(1);
     assert!(taken.contains(&format!("{} is taken", relay.address())) && taken.contains("--listen"), "{taken}");
     let in_use = run(first_home.path(), &["relay", "--listen", "127.0.0.1:0"], "").fails(1);
-    assert!(in_use.contains("another relay runs on") && in_use.contains("--home"), "{in_use}");
+    assert!(in_use.contains("a relay runs on") && in_use.contains("--home"), "{in_use}");
+    // It says how to end the one that runs, though nobody remembers having started it (a chat may have).
+    let same = run(first_home.path(), &["relay", "--listen", &relay.address()], "").fails(1);
+    for advice in [in_use, same] {
+        assert!(advice.contains(&format!("end it with `kill {}`", relay.id())), "{advice}");
+    }
     // The first one goes on.
     run(first_home.path(), &["inbox", "bob", "--relay", &relay.url()], "").ok();
     let nonsense = run(first_home.path(), &["relay", "--listen", "nonsense"], "").fails(2);

@@ -91,19 +91,27 @@ pub async fn run(script: Option<&str>, relay_bin: PathBuf) -> Result<Report> {
     Ok(Report { lines, open, sealed, open_readable, sealed_blind })
 }
 
-/// `alice: text` or `bob: text`, a line each; a line with neither is Alice's.
+/// `alice: text` or `bob: text`, a line each; if no line names anybody, all are Alice's.
 fn parse(script: &str) -> Result<Vec<Line>> {
     let run = random(6);
     let mut lines = Vec::new();
-    for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let (from_alice, text) = match line.split_once(':').map(|(who, text)| (who.trim().to_lowercase(), text.trim()))
-        {
-            Some((who, text)) if who == "alice" => (true, text),
-            Some((who, text)) if who == "bob" => (false, text),
-            _ => (true, line),
+    let named = |line: &str| {
+        let (who, text) = line.split_once(':')?;
+        let from_alice = match who.trim().to_lowercase().as_str() {
+            "alice" => true,
+            "bob" => false,
+            _ => return None,
+        };
+        Some((from_alice, text.trim().to_owned()))
+    };
+    let nobody = !script.lines().any(|line| named(line).is_some());
+    for (n, line) in script.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty()) {
+        let anonymous = nobody.then(|| (true, line.to_owned()));
+        let Some((from_alice, text)) = named(line).or(anonymous) else {
+            bail!("line {} of the script begins with neither `alice:` nor `bob:`", n + 1);
         };
         let tag = format!("{run}-{:03}-{}", lines.len() + 1, random(6));
-        lines.push(Line { from_alice, text: text.to_owned(), tagged: format!("{text} #{tag}"), tag });
+        lines.push(Line { from_alice, tagged: format!("{text} #{tag}"), text, tag });
     }
     if lines.is_empty() || lines.len() > 200 {
         bail!("a script has 1 to 200 lines of the form `alice: text` or `bob: text`; this one has {}", lines.len());
