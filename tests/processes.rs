@@ -12,6 +12,7 @@ mod processes {
     mod chats;
     mod crashes;
     mod doubt;
+    mod floods;
     mod harness;
     mod keeping;
     mod limits;

@@ -2,8 +2,9 @@
 //!
 //! Question: how does nothing get lost or reordered between "stored" and "delivered", slow readers included?
 //! A connection is either up to date, and gets messages pushed, or it is behind, and reads pages from the store.
-//! Starting, being slow and catching up are one mechanism: behind is set when a push does not fit, and cleared *before* a
-//! page is read, so whatever is stored meanwhile is in the page or in the channel. Numbers only rise; what comes twice is skipped.
+//! Starting, being slow and catching up are one mechanism: behind is set when a push does not fit or a page was full, and
+//! cleared *before* a page is read, so whatever is stored meanwhile is in the page or in the channel. Pages come first: a
+//! pushed message may be newer than mail that is still to be read. Numbers only rise; what comes twice is skipped.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -86,14 +87,11 @@ impl Mailboxes {
 }
 
 impl Mailbox<'_> {
-    /// What to do next. What was pushed comes before [`Mail::Behind`], so numbers rise. Cancel safe.
+    /// What to do next. Cancel safe.
     pub(super) async fn next(&mut self) -> Mail {
         loop {
             if self.shared.replaced.load(Ordering::SeqCst) {
                 return Mail::Replaced;
-            }
-            if let Ok(envelope) = self.pushed.try_recv() {
-                return Mail::Pushed(envelope);
             }
             if self.shared.behind.load(Ordering::SeqCst) {
                 return Mail::Behind;
@@ -122,5 +120,30 @@ impl Drop for Mailbox<'_> {
         if online.get(&self.user).is_some_and(|shared| shared.number == self.shared.number) {
             online.remove(&self.user);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{MessageId, Payload};
+
+    #[tokio::test]
+    async fn what_was_pushed_meanwhile_waits_for_the_pages_before_it() {
+        let mailboxes = Mailboxes::default();
+        let bob: UserId = "bob".parse().unwrap();
+        let mail = |seq| {
+            let (id, from, to) = (MessageId([0; 16]), "alice".parse().unwrap(), "bob".parse().unwrap());
+            Arc::new(Envelope { seq, id, from, to, at: 0, payload: Payload::Sealed(vec![].into()) })
+        };
+        let mut mailbox = mailboxes.enter(bob);
+        mailboxes.push(&mail(1)); // in the store alone: the connection starts behind
+        assert!(matches!(mailbox.next().await, Mail::Behind));
+        mailbox.catching_up();
+        mailboxes.push(&mail(99));
+        mailbox.still_behind();
+        assert!(matches!(mailbox.next().await, Mail::Behind), "the page was full: what it left comes first");
+        mailbox.catching_up();
+        assert!(matches!(mailbox.next().await, Mail::Pushed(envelope) if envelope.seq == 99));
     }
 }
