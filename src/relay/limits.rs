@@ -22,6 +22,10 @@ pub struct Limits {
     pub send: Rate,
     /// Keys fetched. Each may use up somebody's one-time key.
     pub fetch: Rate,
+    /// Keys published.
+    pub publish: Rate,
+    /// Names registered in a minute, by everybody together.
+    pub newcomers: u32,
     /// A newcomer must have sent the head of its request within this time, and then its hello.
     pub hello: Duration,
     /// Who says nothing for this long, pings included, is gone.
@@ -47,6 +51,8 @@ impl Default for Limits {
             sender_messages: 2_000,
             send: Rate { burst: 2_000, per_second: 100 },
             fetch: Rate { burst: 60, per_second: 2 },
+            publish: Rate { burst: 30, per_second: 1 },
+            newcomers: 1_000,
             hello: Duration::from_secs(10),
             idle: Duration::from_secs(90),
             stalled: Duration::from_mins(1),
@@ -60,8 +66,16 @@ impl Limits {
     pub fn unlimited() -> Self {
         let rate = Rate { burst: u32::MAX, per_second: u32::MAX };
         let most = u64::MAX;
-        let times = Self::default();
-        Self { mailbox_messages: most, mailbox_bytes: most, sender_messages: most, send: rate, fetch: rate, ..times }
+        Self {
+            mailbox_messages: most,
+            mailbox_bytes: most,
+            sender_messages: most,
+            send: rate,
+            fetch: rate,
+            publish: rate,
+            newcomers: u32::MAX,
+            ..Self::default()
+        }
     }
 }
 
@@ -78,6 +92,7 @@ pub(super) fn fits(payload: &Payload) -> bool {
 pub(super) enum Kind {
     Send,
     Fetch,
+    Publish,
 }
 
 /// Token buckets by user. They outlive a connection: reconnecting refills nothing.

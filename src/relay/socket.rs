@@ -93,7 +93,8 @@ async fn hello(relay: &Relay, socket: &mut WebSocket) -> Result<(UserId, Answers
         return Err(refused(ErrorCode::HelloFirst, "the first frame must be hello"));
     };
     let mut answers = mpsc::unbounded_channel();
-    let op = Op::Hello { user: id.clone(), token_hash: token.hash(), now: relay.0.clock.now() };
+    let (now, newcomers) = (relay.0.clock.now(), relay.0.limits.newcomers);
+    let op = Op::Hello { user: id.clone(), token_hash: token.hash(), now, newcomers };
     relay.0.store.submit(op, Reply::Connection(answers.0.clone()));
     match answers.1.recv().await {
         Some(Answer::Frame(frame @ RelayFrame::Welcome(_))) => {
@@ -149,7 +150,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// A request. It is answered later, by the store; refusals are answered through the same channel, in order.
+    /// A request. It is answered later, by the store; refusals are answered through the same channel.
     fn take(&mut self, frame: ClientFrame) -> Result<(), End> {
         let Inner { store, clock, limits, rates, .. } = &*self.relay.0;
         let (now, user) = (clock.now(), self.user.clone());
@@ -161,6 +162,10 @@ impl<'a> Connection<'a> {
                 let bytes: usize = one_time.iter().map(|key| key.0.len()).sum();
                 if one_time.len() > MAX_ONE_TIME || identity.0.len() + prekey.0.len() + bytes > 64 * 1024 {
                     self.refuse(ErrorCode::TooLarge, "too many or too large keys; publish fewer", None, None);
+                    return Ok(());
+                }
+                if !rates.allow(&user, Kind::Publish, limits.publish, now) {
+                    self.refuse(ErrorCode::TooFast, "keys are published too fast; wait a few seconds", None, None);
                     return Ok(());
                 }
                 Op::Publish { user, identity, prekey, one_time }
@@ -186,10 +191,7 @@ impl<'a> Connection<'a> {
                 }
                 Op::Put { from: user, to, id, at: now, payload, limits: limits.clone() }
             }
-            ClientFrame::Ack { seq } => {
-                store.submit(Op::Ack { user, seq }, Reply::Nobody);
-                return Ok(());
-            }
+            ClientFrame::Ack { seq } => Op::Ack { user, seq },
         };
         self.in_flight += 1;
         store.submit(op, self.reply());
@@ -213,6 +215,7 @@ impl<'a> Connection<'a> {
                     self.in_flight = self.in_flight.saturating_sub(1);
                     self.feed(&frame, socket).await?;
                 }
+                Answer::Acked => self.in_flight = self.in_flight.saturating_sub(1),
                 Answer::Page { envelopes, full } => {
                     *paging = false;
                     if full {

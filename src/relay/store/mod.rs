@@ -68,7 +68,7 @@ pub enum StoreError {
 /// A request to the store.
 #[derive(Debug)]
 pub(super) enum Op {
-    Hello { user: UserId, token_hash: [u8; 32], now: u64 },
+    Hello { user: UserId, token_hash: [u8; 32], now: u64, newcomers: u32 },
     Publish { user: UserId, identity: Bytes, prekey: Bytes, one_time: Vec<Bytes> },
     Fetch { user: UserId },
     Put { from: UserId, to: UserId, id: MessageId, at: u64, payload: Payload, limits: Limits },
@@ -91,6 +91,8 @@ pub(super) enum Reply {
 #[derive(Debug)]
 pub(super) enum Answer {
     Frame(RelayFrame),
+    /// An acknowledgement was dealt with. The client is not told.
+    Acked,
     /// The next undelivered messages; `full` if there may be more.
     Page {
         envelopes: Vec<Envelope>,
@@ -243,7 +245,9 @@ impl Writer {
 
 fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
     let answer = match op {
-        Op::Hello { user, token_hash, now } => Answer::Frame(rows.hello(user, token_hash, *now)?),
+        Op::Hello { user, token_hash, now, newcomers } => {
+            Answer::Frame(rows.hello(user, token_hash, *now, *newcomers)?)
+        }
         Op::Publish { user, identity, prekey, one_time } => {
             Answer::Frame(rows.publish(user, identity, prekey, one_time)?)
         }
@@ -261,7 +265,7 @@ fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
         Op::Messages { user, after, limit } => Answer::Messages(rows.messages(user, *after, *limit)?),
         Op::Ack { user, seq } => {
             rows.ack(user, *seq)?;
-            return Ok(Outcome::Nothing);
+            Answer::Acked
         }
         Op::Stop => return Ok(Outcome::Nothing),
     };
@@ -287,6 +291,7 @@ impl Reply {
             Op::Put { id, to, .. } => (Some(*id), Some(to.clone())),
             Op::Fetch { user } => (None, Some(user.clone())),
             Op::Page { .. } => return self.give(Ok(Answer::Page { envelopes: Vec::new(), full: false })),
+            Op::Ack { .. } => return self.give(Ok(Answer::Acked)), // it stays, and is delivered again
             _ => (None, None),
         };
         let full = error.sqlite_error_code() == Some(Sqlite::DiskFull);

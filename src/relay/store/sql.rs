@@ -84,7 +84,17 @@ type SqlResult<T> = rusqlite::Result<T>;
 
 impl Rows<'_> {
     /// Registers a free name, or checks the token of a claimed one.
-    pub(super) fn hello(&self, user: &UserId, token_hash: &[u8; 32], now: u64) -> SqlResult<RelayFrame> {
+    pub(super) fn hello(
+        &self,
+        user: &UserId,
+        token_hash: &[u8; 32],
+        now: u64,
+        newcomers: u32,
+    ) -> SqlResult<RelayFrame> {
+        if self.user(user)?.is_none() && self.crowded(now, newcomers)? {
+            let detail = "too many new names in this minute; try again in a minute".to_owned();
+            return Ok(refusal(ErrorCode::TooFast, detail, None, Some(user)));
+        }
         let sql = "INSERT OR IGNORE INTO users (name, token_hash, joined) VALUES (?1, ?2, ?3)";
         self.db.prepare_cached(sql)?.execute(params![user.as_str(), token_hash, now.cast_signed()])?;
         let mut query = self.db.prepare_cached("SELECT n, token_hash, identity, prekey FROM users WHERE name = ?1")?;
@@ -266,6 +276,13 @@ impl Rows<'_> {
         query.query_row([user.as_str()], |row| row.get(0)).optional()
     }
 
+    /// Whether so many names were registered within the last minute. Names stay, so their numbers have no gaps.
+    fn crowded(&self, now: u64, newcomers: u32) -> SqlResult<bool> {
+        let sql = "SELECT joined BETWEEN ?1 AND ?2 FROM users WHERE n = (SELECT max(n) FROM users) - ?3 + 1";
+        let row = params![now.saturating_sub(60_000).cast_signed(), now.cast_signed(), newcomers];
+        Ok(self.db.prepare_cached(sql)?.query_row(row, |row| row.get(0)).optional()? == Some(true))
+    }
+
     fn one_time_left(&self, n: i64) -> SqlResult<usize> {
         let mut query = self.db.prepare_cached("SELECT count(*) FROM one_time WHERE user = ?1")?;
         let left: i64 = query.query_row([n], |row| row.get(0))?;
@@ -318,7 +335,7 @@ mod tests {
     fn one_time_keys_are_handed_out_once_and_only_with_the_statement_that_they_came_with() {
         let db = in_memory().unwrap();
         let (rows, bob) = (Rows { db: &db, hoard: false }, "bob".parse().unwrap());
-        rows.hello(&bob, &[0; 32], 0).unwrap();
+        rows.hello(&bob, &[0; 32], 0, 1).unwrap();
         let bytes = |text: &str| Bytes(text.as_bytes().to_vec());
         let publish = |prekey: &str, keys: &[&str]| {
             let keys: Vec<Bytes> = keys.iter().map(|key| bytes(key)).collect();
@@ -338,5 +355,21 @@ mod tests {
         assert_eq!(publish("second", &["d"]), 1);
         assert_eq!(fetch(), (bytes("second"), Some(bytes("d"))));
         assert_eq!(fetch(), (bytes("second"), None));
+    }
+
+    #[test]
+    fn new_names_wait_when_a_minute_has_had_its_fill_and_known_ones_come_in() {
+        let db = in_memory().unwrap();
+        let rows = Rows { db: &db, hoard: false };
+        let comes = |name: &str, now| {
+            let answer = rows.hello(&name.parse().unwrap(), &[0; 32], now, 2).unwrap();
+            assert!(matches!(answer, RelayFrame::Welcome(_) | RelayFrame::Error { code: ErrorCode::TooFast, .. }));
+            matches!(answer, RelayFrame::Welcome(_))
+        };
+        assert!(comes("alice", 1_000_000) && comes("bob", 1_000_001));
+        assert!(!comes("carol", 1_060_000) && comes("alice", 1_060_000));
+        assert!(comes("carol", 1_060_001), "alice came more than a minute ago");
+        assert!(!comes("dave", 1_060_001), "bob and carol did not");
+        assert!(comes("dave", 5), "a clock that was set back shuts nobody out");
     }
 }
