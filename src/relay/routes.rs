@@ -28,7 +28,12 @@ pub(super) fn router(relay: Relay) -> Router {
         .with_state(relay)
 }
 
-async fn websocket(State(relay): State<Relay>, upgrade: WebSocketUpgrade) -> Response {
+/// Browsers name the page that connects, clients of this protocol name none: so a page that somebody happens to have open cannot
+/// speak to a relay on their machine.
+async fn websocket(State(relay): State<Relay>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    if headers.contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "the relay is for clients, not for web pages\n").into_response();
+    }
     upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)

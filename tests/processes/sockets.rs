@@ -1,9 +1,11 @@
 //! What a relay process does with frames, told by a client of another make.
 
-use blindrelay::wire::{Bytes, ClientFrame, ErrorCode, MAX_FRAME, RelayFrame, Token, VERSION};
+use blindrelay::wire::{Bytes, ClientFrame, ErrorCode, MAX_FRAME, PATH, RelayFrame, Token, VERSION};
 use futures_util::SinkExt;
 use tokio::io::AsyncWriteExt;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::harness::{Relay, home};
 use super::raw::{Raw, hello, open, sealed, send};
@@ -223,6 +225,22 @@ async fn a_frame_that_is_too_large_is_refused_by_its_declared_size() {
     assert!(detail.contains(&MAX_FRAME.to_string()), "{detail}");
     assert_eq!(carol.next().await, None);
     assert!(peak() < before + 1024 * 1024, "{} KiB more", peak() - before);
+}
+
+#[tokio::test]
+async fn a_web_page_is_not_let_in_and_a_client_is() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    for origin in ["https://evil.example", &format!("http://{}", relay.address()), "null", ""] {
+        let mut request = format!("{}{PATH}", relay.url()).into_client_request().unwrap();
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        match connect_async(request).await {
+            Err(tungstenite::Error::Http(answer)) => assert_eq!(answer.status(), 403),
+            other => panic!("{origin:?} got in: {other:?}"),
+        }
+    }
+    let request = format!("{}{PATH}", relay.url()).into_client_request().unwrap();
+    assert!(connect_async(request).await.is_ok(), "without an origin it is a client");
 }
 
 #[tokio::test]
