@@ -18,6 +18,8 @@ pub struct Limits {
     pub mailbox_bytes: u64,
     /// Messages of one sender that wait in a mailbox.
     pub sender_messages: u64,
+    /// Bytes of one sender that wait in a mailbox.
+    pub sender_bytes: u64,
     /// Messages sent.
     pub send: Rate,
     /// Keys fetched. Each may use up somebody's one-time key.
@@ -49,6 +51,7 @@ impl Default for Limits {
             mailbox_messages: 10_000,
             mailbox_bytes: 256 * 1024 * 1024,
             sender_messages: 2_000,
+            sender_bytes: 64 * 1024 * 1024,
             send: Rate { burst: 2_000, per_second: 100 },
             fetch: Rate { burst: 60, per_second: 2 },
             publish: Rate { burst: 30, per_second: 1 },
@@ -70,6 +73,7 @@ impl Limits {
             mailbox_messages: most,
             mailbox_bytes: most,
             sender_messages: most,
+            sender_bytes: most,
             send: rate,
             fetch: rate,
             publish: rate,

@@ -77,6 +77,22 @@ async fn a_full_mailbox_refuses_more_until_its_owner_has_read() {
 }
 
 #[tokio::test]
+async fn one_sender_does_not_fill_a_mailbox_with_a_few_large_messages() {
+    let url = small_relay(Limits { mailbox_bytes: 1_000, sender_bytes: 250, ..Limits::default() }).await;
+    Raw::join(&url, "bob").await;
+    let (mut alice, mut carol) = (Raw::join(&url, "alice").await, Raw::join(&url, "carol").await);
+    let blob = |size| sealed(&vec![0; size]);
+    alice.send(&send(1, "bob", blob(200))).await;
+    alice.accepted(1).await;
+    alice.send(&send(2, "bob", blob(51))).await;
+    assert_eq!(alice.error().await.0, ErrorCode::MailboxFull);
+    alice.send(&send(3, "bob", blob(50))).await;
+    alice.accepted(3).await;
+    carol.send(&send(4, "bob", blob(250))).await;
+    carol.accepted(4).await;
+}
+
+#[tokio::test]
 async fn a_client_keeps_trying_while_the_mailbox_is_full_and_says_so_once() {
     let url = small_relay(Limits { sender_messages: 1, ..Limits::default() }).await;
     let bobs = Token::random(&mut rand::rng());

@@ -292,14 +292,17 @@ impl Rows<'_> {
     /// What is over, for people, or none.
     fn over_quota(&self, recipient: i64, sender: i64, size: i64, limits: &Limits) -> SqlResult<Option<String>> {
         let sql = "SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0),
-                   coalesce(sum(CASE sender WHEN ?2 THEN messages END), 0) FROM waiting WHERE recipient = ?1";
+                   coalesce(sum(messages) FILTER (WHERE sender = ?2), 0),
+                   coalesce(sum(bytes) FILTER (WHERE sender = ?2), 0) FROM waiting WHERE recipient = ?1";
         let mut query = self.db.prepare_cached(sql)?;
-        let [messages, bytes, own] = query.query_row([recipient, sender], |row| {
-            Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?].map(i64::cast_unsigned))
+        let [messages, bytes, own_messages, own_bytes] = query.query_row([recipient, sender], |row| {
+            Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?].map(i64::cast_unsigned))
         })?;
+        let with = |bytes: u64| bytes.saturating_add(size.cast_unsigned());
         let over = messages >= limits.mailbox_messages
-            || own >= limits.sender_messages
-            || bytes.saturating_add(size.cast_unsigned()) > limits.mailbox_bytes;
+            || own_messages >= limits.sender_messages
+            || with(bytes) > limits.mailbox_bytes
+            || with(own_bytes) > limits.sender_bytes;
         Ok(over.then(|| "their mailbox is full until they read; this message is tried again later".to_owned()))
     }
 }
