@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
+use super::signals;
 use crate::lab::demo;
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,13 @@ pub(super) fn run(Args { script, json, relay_bin }: Args) -> Result<ExitCode> {
         None => std::env::current_exe()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(demo::run(script.as_deref(), relay_bin))?;
+    let report = runtime.block_on(async {
+        let end = signals::end()?;
+        tokio::select! {
+            report = demo::run(script.as_deref(), relay_bin) => report,
+            () = end => bail!("ended before it was done; its relay and its files are gone"),
+        }
+    })?;
     let mut out = io::stdout().lock();
     if json {
         let mut value = serde_json::to_value(&report)?;

@@ -20,6 +20,8 @@ mod screen;
 #[cfg(feature = "ends")]
 mod send;
 #[cfg(all(feature = "ends", feature = "relay"))]
+mod signals;
+#[cfg(all(feature = "ends", feature = "relay"))]
 mod stage;
 #[cfg(feature = "relay")]
 mod streamco;

@@ -8,8 +8,8 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::signals;
 use crate::lab::stage;
 
 #[derive(Debug, clap::Args)]
@@ -32,13 +32,6 @@ pub(super) fn run(Args { port, open_browser }: Args) -> Result<ExitCode> {
             }
             Err(error) => return Err(error).with_context(|| format!("cannot listen on 127.0.0.1:{port}; choose another with --port N")),
         };
-        let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let end = async {
-            tokio::select! {
-                _ = term.recv() => {}
-                _ = int.recv() => {}
-            }
-        };
         let launcher = TempDir::with_prefix("blindrelay-open-")?;
         let announce = |url: &str| {
             let mut out = io::stdout();
@@ -48,7 +41,7 @@ pub(super) fn run(Args { port, open_browser }: Args) -> Result<ExitCode> {
                 eprintln!("blindrelay: no browser could be started ({error}); open the address above yourself");
             }
         };
-        stage::run(listener, std::env::current_exe()?, announce, end).await?;
+        stage::run(listener, std::env::current_exe()?, announce, signals::end()?).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,8 +1,10 @@
 //! The program as a whole: the demo in one command, help for everything, colours only where they belong.
 
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
-use super::harness::{blindrelay, home, run, run_command};
+use super::harness::{blindrelay, ended, eventually, home, run, run_command, signal};
 
 #[test]
 fn the_demo_plays_a_script_of_ones_own_and_ends_with_a_verdict() {
@@ -23,6 +25,27 @@ fn the_demo_plays_a_script_of_ones_own_and_ends_with_a_verdict() {
     assert!(from_stdin.lines().all(|line| line.chars().count() <= 80), "{from_stdin}");
     // It leaves nothing in the home: its relays and people have homes of their own.
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_demo_that_is_ended_leaves_no_relay_and_no_files() {
+    let home = home();
+    let script = home.path().join("script");
+    std::fs::write(&script, "alice: a long conversation\n".repeat(200)).unwrap();
+    for name in ["INT", "TERM", "HUP"] {
+        let temp = tempfile::tempdir_in(home.path()).unwrap();
+        let relays = |with: &str| {
+            let processes = run_command(command("ps", &["-A", "-o", "args"]), "").ok();
+            processes.lines().filter(|line| line.contains(temp.path().to_str().unwrap()) && line.contains(with)).count()
+        };
+        let mut demo = blindrelay(home.path(), &["demo", "--script", script.to_str().unwrap()]);
+        let mut demo = demo.env("TMPDIR", temp.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        eventually("its relay runs, and would end by itself", || relays("--idle-exit") > 0);
+        signal(name, demo.id());
+        assert_eq!(ended(&mut demo).code(), Some(1), "{name}: not done, and said so");
+        eventually("its relay has ended", || relays("") == 0);
+        assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0, "{name}");
+    }
 }
 
 #[test]
@@ -66,9 +89,7 @@ fn completions_and_the_manual_page_are_printed() {
         let script = run(home.path(), &["completions", shell], "").ok();
         assert!(script.contains(sign) && script.contains("inbox"), "{shell}");
     }
-    let mut bash = std::process::Command::new("bash");
-    bash.arg("-n");
-    run_command(bash, &run(home.path(), &["completions", "bash"], "").ok()).ok();
+    run_command(command("bash", &["-n"]), &run(home.path(), &["completions", "bash"], "").ok()).ok();
     let man = run(home.path(), &["man"], "").ok();
     assert!(man.contains(".TH blindrelay 1") && man.contains("streamco"), "{man}");
 }
@@ -87,4 +108,10 @@ fn without_a_place_to_keep_things_that_is_said() {
     assert!(error.contains("cannot use") && error.contains("--home"), "{error}");
     let error = run(&file, &["inbox", "alice"], "").fails(1);
     assert!(error.contains("--home"), "{error}");
+}
+
+fn command(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
 }

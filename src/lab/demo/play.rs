@@ -1,15 +1,12 @@
 //! One conversation through one relay process: real clients, real sockets, a tap on the wire, and what each party saw of each line.
 
-use std::fs::File;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::timeout;
 
 use super::{Line, Run, random, sweep};
@@ -19,6 +16,7 @@ use crate::client::messenger::Event;
 use crate::client::vault::{StoredState, Vault};
 use crate::clock::Clock;
 use crate::home::Home;
+use crate::lab::child;
 use crate::lab::tap::Tap;
 use crate::streamco;
 use crate::wire::{ClientFrame, Payload, RelayUrl, UserId};
@@ -101,23 +99,7 @@ impl Scene {
     async fn set(relay_bin: &Path) -> Result<Self> {
         let dir = TempDir::with_prefix("blindrelay-demo-")?;
         let home = Home::resolve(Some(dir.path().to_owned()))?;
-        let log = File::create(home.make_relay_dir()?.join("relay.log"))?;
-        let mut relay = Command::new(relay_bin)
-            .args(["relay", "--hoard", "--listen", "127.0.0.1:0", "--home"])
-            .arg(dir.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start the relay {}", relay_bin.display()))?;
-        let stdout = relay.stdout.take().context("the relay's output is a pipe")?;
-        let mut first = String::new();
-        timeout(PATIENCE, BufReader::new(stdout).read_line(&mut first)).await.context("the relay does not start")??;
-        let url: RelayUrl = match first.trim().rsplit_once(' ') {
-            Some((_, url)) => url.parse()?,
-            None => bail!("{} did not start as a relay", relay_bin.display()),
-        };
+        let (relay, url) = child::relay(relay_bin, &home, 0).await?;
         let tap = Tap::start(url.clone()).await?;
         // Names of this run: long enough to be searched for, and found nowhere else.
         let run = random(6);

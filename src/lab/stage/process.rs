@@ -2,27 +2,19 @@
 //!
 //! Nothing is looked up inside it. The relay's pane is made of the operator's endpoint, the partner's pane of StreamCo's client.
 
-use std::fs::File;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use futures_util::StreamExt;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use crate::home::Home;
 use crate::http;
+use crate::lab::child;
 use crate::relay::{SIGHTINGS, Sighting};
 use crate::wire::{RelayUrl, Token};
-
-/// A relay must have started within this time.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Should the stage be killed outright, its relay ends by itself this long after its last client.
-const ORPHAN: &str = "300";
 
 /// A running relay. Dropping it kills it.
 #[derive(Debug)]
@@ -36,22 +28,7 @@ pub(super) struct RelayProcess {
 impl RelayProcess {
     /// Starts a relay on `home` that keeps everything it is handed. `seen` is the number of the last sighting that is known.
     pub(super) async fn start(program: &Path, home: &Home, port: u16, seen: u64) -> Result<Self> {
-        let log = File::options().create(true).append(true).open(home.make_relay_dir()?.join("relay.log"))?;
-        let mut child = Command::new(program)
-            .args(["relay", "--hoard", "--idle-exit", ORPHAN, "--listen", &format!("127.0.0.1:{port}"), "--home"])
-            .arg(home.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("cannot start a relay with {}", program.display()))?;
-        let stdout = child.stdout.take().context("the relay's output is a pipe")?;
-        let mut first = String::new();
-        timeout(PATIENCE, BufReader::new(stdout).read_line(&mut first)).await.context("the relay does not start")??;
-        let Some(url) = first.trim().rsplit_once(' ').and_then(|(_, url)| url.parse::<RelayUrl>().ok()) else {
-            bail!("{} did not start as a relay; its log is in {}", program.display(), home.relay_dir().display());
-        };
+        let (child, url) = child::relay(program, home, port).await?;
         let (seen_here, sightings) = mpsc::channel(64);
         tokio::spawn(follow(url.clone(), home.token("operator")?, seen, seen_here));
         Ok(Self { child, url, sightings })
