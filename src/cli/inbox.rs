@@ -14,7 +14,7 @@ use crate::client::contacts::Arrival;
 use crate::client::messenger::Event;
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::home::Home;
-use crate::wire::{UserId, sanitise};
+use crate::wire::{UserId, sanitise, sanitise_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -72,7 +72,8 @@ fn print(messages: &[StoredMessage], json: bool) -> Result<()> {
     for StoredMessage { peer, sealed, counter, at, arrival, text, .. } in messages {
         let mode = if *sealed { "sealed" } else { "open" };
         if json {
-            writeln!(out, "{}", json!({"from": peer, "mode": mode, "counter": counter, "sent_at": at, "text": text}))?;
+            let line = json!({"from": peer, "mode": mode, "counter": counter, "sent_at": at, "text": text});
+            writeln!(out, "{}", sanitise_json(&line.to_string()))?;
         } else {
             let mark = if *arrival == Arrival::InOrder { String::new() } else { format!(", {arrival}") };
             writeln!(out, "{peer} ({mode}{mark}): {}", sanitise(text))?;

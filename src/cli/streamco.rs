@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::home::Home;
 use crate::streamco::{InboxMessage, inbox};
-use crate::wire::{RelayUrl, UserId, sanitise};
+use crate::wire::{RelayUrl, UserId, sanitise, sanitise_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -39,7 +39,7 @@ pub(super) fn run(Args { command: Command::Inbox { user, json, relay } }: Args, 
     for InboxMessage { seq, from, to, at, mode, size, text, sealed } in messages {
         if json {
             let line = json!({"seq": seq, "from": from, "to": to, "at": at, "mode": mode, "size": size, "text": text, "sealed": sealed});
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", sanitise_json(&line.to_string()))?;
             continue;
         }
         let what = match (text, sealed) {

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use crate::home::{Home, HomeError};
 use crate::http::{self, HttpError};
 use crate::relay::{SIGHTINGS, Sighting};
-use crate::wire::{Content, Payload, RelayUrl, Token, sanitise};
+use crate::wire::{Content, Payload, RelayUrl, Token, sanitise, sanitise_json};
 
 /// Columns of a line.
 const WIDTH: usize = 80;
@@ -87,7 +87,7 @@ async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiti
             match serde_json::from_str::<Sighting>(data) {
                 Ok(sighting) => {
                     *last = sighting.n;
-                    show(&sighting, data, json).map_err(|_| End::Output)?;
+                    show(&sighting, json).map_err(|_| End::Output)?;
                 }
                 Err(_) => eprintln!("blindrelay: watching too slowly, {} not shown", sanitise(data)),
             }
@@ -96,11 +96,13 @@ async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiti
     Ok(())
 }
 
-fn show(Sighting { n: _, id: _, at, from, to, size, payload }: &Sighting, data: &str, json: bool) -> io::Result<()> {
+fn show(sighting: &Sighting, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        return writeln!(out, "{data}").and_then(|()| out.flush());
+        let line = sanitise_json(&serde_json::to_string(sighting)?);
+        return writeln!(out, "{line}").and_then(|()| out.flush());
     }
+    let Sighting { n: _, id: _, at, from, to, size, payload } = sighting;
     let seconds = at / 1000 % 86_400;
     let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     let (mode, what) = match payload {

@@ -27,5 +27,5 @@ pub use content::{Content, MAX_TEXT};
 pub use envelope::{Envelope, Payload};
 pub use frame::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, PATH, RelayFrame, VERSION, Welcome};
 pub use id::{BadId, MessageId, Token, UserId};
-pub use sanitise::sanitise;
+pub use sanitise::{sanitise, sanitise_json};
 pub use url::{BadUrl, DEFAULT_PORT, RelayUrl};

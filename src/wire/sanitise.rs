@@ -1,6 +1,8 @@
 //! Text from somebody else, made safe to show: nothing in it can move the cursor, colour the screen, turn the line
 //! around or pile up marks.
 
+use std::fmt::Write;
+
 /// How many combining marks may follow one character.
 const MAX_MARKS: usize = 4;
 
@@ -18,6 +20,21 @@ pub fn sanitise(text: &str) -> String {
             _ if is_unsafe(c) => out.extend(c.escape_unicode()),
             _ if marks > MAX_MARKS => {}
             _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same JSON for a terminal: each of those characters is written as `\uXXXX`. A program reads it back as it was. Takes JSON
+/// without spaces between values, as `serde_json` writes it.
+#[must_use]
+pub fn sanitise_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_unsafe(c) {
+            let _into_memory = c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"));
+        } else {
+            out.push(c);
         }
     }
     out
@@ -74,6 +91,17 @@ mod tests {
             assert!(!shown.chars().any(is_unsafe), "{shown:?}");
             assert!(shown.contains("\\u{"), "{shown:?}");
         }
+    }
+
+    #[test]
+    fn json_for_a_terminal_says_the_same_without_commands() {
+        let evil = "\u{9b}31m \u{202e}txt \u{7f} \u{1b}[2J \u{e0041} \"quoted\" \n \u{10ffff} 日本語 👨‍👩‍👧‍👦";
+        let plain = serde_json::to_string(evil).unwrap();
+        assert!(plain.chars().any(is_unsafe), "the control: serde_json escapes only a few of them");
+        let safe = sanitise_json(&plain);
+        assert!(!safe.chars().any(is_unsafe), "{safe:?}");
+        assert!(safe.contains("\\u009b31m") && safe.contains("\\udb40\\udc41") && safe.contains("日本語 👨‍👩‍👧‍👦"), "{safe}");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), evil);
     }
 
     #[test]

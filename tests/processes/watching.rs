@@ -45,6 +45,31 @@ fn the_operator_watches_open_texts_and_sealed_noise_go_by() {
 }
 
 #[test]
+fn json_on_a_terminal_holds_no_command_of_a_peer_and_says_what_was_written() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let url = relay.url();
+    let evil = "\u{9b}31m\u{202e}txt\u{7f}\u{1b}[2J";
+    // Bob began it too: what comes in the open is for him.
+    for (me, peer) in [("bob", "alice"), ("alice", "bob")] {
+        run(home.path(), &["inbox", peer, "--relay", &url], "").ok();
+        run(home.path(), &["send", me, peer, "--open", "--relay", &url], evil).ok();
+    }
+    let mut watch = Talk::start(home.path(), &["watch", "--json", "--relay", &url]);
+    let inbox = |command: &[&str]| run(home.path(), &[command, &["--json", "--relay", &url]].concat(), "").ok();
+    let streamco = inbox(&["streamco", "inbox", "bob"]);
+    for (line, text) in [
+        (watch.wait("\"kind\":\"text\""), "/payload/open/text"),
+        (inbox(&["inbox", "bob"]), "/text"),
+        (streamco.lines().last().unwrap().to_owned(), "/text"),
+    ] {
+        assert!(line.trim_end().is_ascii() && !line.trim_end().contains(char::is_control), "{line:?}");
+        let json: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(json.pointer(text).unwrap(), evil, "{line}");
+    }
+}
+
+#[test]
 fn a_wrong_operator_token_is_refused_with_advice() {
     let (relays_home, other_home) = (home(), home());
     let relay = Relay::start(relays_home.path());
