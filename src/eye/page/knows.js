@@ -37,7 +37,7 @@ export function drawKnows(tally, rows) {
       el("li", { class: "sealed" }, el("b", {}, `■ What ${s(sealed.messages, "sealed message")} say${sealed.messages === 1 ? "s" : ""}.`)),
       item("How long they are:", `${s(sealed.messages, "message")}, only ${s(sealed.sizes.size, "size")}. “Yes” and a paragraph weigh the same.`),
       item("Whether two say the same:", blobs.length < 2 ? "no two blobs are ever alike." : `of the last ${blobs.length} blobs ${different === blobs.length ? "no two are alike" : `${different} differ`}.`),
-      item("Which are receipts:", "they are sealed too, to the same size."),
+      item("Which are receipts:", "not by size or bytes; by its timing I can guess."),
       item("Any key:", "they are made at the ends and stay there. I pass on public halves only."),
       el("li", { class: "quiet" }, "Still in my power: to delay, to drop, to hand out a false key. A false key changes the safety number."),
     ]);
