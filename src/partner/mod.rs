@@ -3,8 +3,10 @@
 //! Question: what could a company that a platform lets in read of people's conversations?
 //! It is *alleged* (plaintiffs' filing, Klein v. Meta, N.D. Cal. 3:20-cv-08570) that "Inbox API" agreements of 2013 allowed a partner
 //! programmatic access to users' private message inboxes. It is *denied*: Meta (April 2024) says that it did not share people's private messages,
-//! and the partner (2018) that it never accessed them nor asked to. The claims were not adjudicated. This floor shows what such
-//! access is, with a fictional platform and a fictional partner, StreamCo. It is as blind as the relay: no cipher is in it.
+//! and the partner (2018) that it never accessed them nor asked to. The claims were not adjudicated. This floor shows what access to
+//! private inboxes is, with a fictional platform and a fictional partner, StreamCo. Here one token opens every inbox: the broadest
+//! reading of what is alleged; the quoted text does not say whether users were asked. The floor is as blind as the relay: no
+//! cipher is in it.
 //!
 //! ```text
 //! GET /partner/v1/users/NAME/threads                     with whom, how many, when

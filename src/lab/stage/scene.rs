@@ -279,7 +279,7 @@ impl Scene {
         Ok(())
     }
 
-    /// StreamCo's own client reads Bob's inbox: it is Bob who connected it to his account.
+    /// StreamCo's own client reads Bob's inbox. The platform asks nobody.
     fn ask_streamco(&self) -> Result<JoinHandle<Inbox>> {
         let (url, token, user) = (self.relay.url.clone(), self.home.token("streamco")?, self.bob.id.clone());
         let why = |error| match error {
