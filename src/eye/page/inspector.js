@@ -2,8 +2,9 @@
 // Connection": label, bytes, explanation.)
 //
 // Question: what exactly does the relay hold of one message?
-// This JSON and nothing else. The parts below, put together, are the envelope as the relay delivers it. Of an open one every
-// part can be explained. Of a sealed one the largest part cannot: the relay does not take it apart, and could not.
+// This JSON, and beside it whether its reader has acknowledged it and over which addresses it came and went. The parts below, put
+// together, are the envelope as the relay delivers it; only what would harm a page is shown escaped. Of an open one every part can
+// be explained. Of a sealed one the largest part cannot: the relay does not take it apart, and could not.
 //
 //   {"seq":…,"id":…,"from":…,"to":…,"at":…,"payload":{"open":{"kind":"text",…,"text":"hello"}}}
 //   {"seq":…,"id":…,"from":…,"to":…,"at":…,"payload":{"sealed":"AtVb0x…"}}
@@ -13,7 +14,7 @@ import { el, byId, show, say, time } from "/dom.js";
 export function inspect(row) {
   const mode = row.seen.mode === "sealed" ? "sealed" : "open";
   say(byId("inspector-title"), `Message ${row.n}, byte by byte`);
-  say(byId("inspector-lead"), "This is all that the relay holds of it.");
+  say(byId("inspector-lead"), "The envelope, as the relay delivers it. It also knows from which address it came, and whether it was picked up.");
   show(byId("parts"), partsOf(row).map(({ label, json, says, payload }) =>
     el("div", { class: `part ${payload ? mode : ""}` },
       el("code", { class: "bytes", dir: "ltr", tabindex: payload ? 0 : false }, json),
