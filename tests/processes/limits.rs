@@ -7,16 +7,18 @@ use blindrelay::client::contacts::{Contact, Mode};
 use blindrelay::client::messenger::Event;
 use blindrelay::client::vault::{StoredState, Vault};
 use blindrelay::clock::Clock;
+use blindrelay::lab::tap::Tap;
 use blindrelay::protocol::IdentityKeyPair;
 use blindrelay::relay::{Limits, Rate};
-use blindrelay::wire::{ClientFrame, Content, ErrorCode, MAX_TEXT, Payload, Token, UserId};
+use blindrelay::wire::{ClientFrame, Content, ErrorCode, MAX_TEXT, Payload, RelayFrame, Token, UserId};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::raw::{Raw, hello, open, sealed, send, small_relay, within};
+use super::harness::PATIENCE;
+use super::raw::{Raw, hello, observed_relay, open, sealed, send, small_relay, within};
 
 /// Alice's vault, in which bob is an open contact whose key is on record: what is for him leaves all at once.
 fn vault_that_knows_bob() -> Vault {
@@ -98,13 +100,15 @@ async fn a_client_keeps_trying_while_the_mailbox_is_full_and_says_so_once() {
     let bobs = Token::random(&mut rand::rng());
     Raw::hello(&url, "bob", &bobs).await;
     let bob: UserId = "bob".parse().unwrap();
-    let mut alice = client(vault_that_knows_bob(), &url);
+    let tap = Tap::start(url.parse().unwrap()).await.unwrap();
+    let mut alice = client(vault_that_knows_bob(), &tap.url().to_string());
     alice.converse(&bob, true).unwrap();
     for text in ["first", "second", "third"] {
         alice.send(&bob, text).unwrap();
     }
     let (mut delayed, mut accepted, mut mail) = (0, Vec::new(), None::<Raw>);
-    // Until it has been refused for some time; then bob reads, one at a time.
+    // Until one message has been refused twice; then bob reads, one at a time.
+    let mut look = tokio::time::interval(Duration::from_millis(10));
     let all = async {
         while accepted.len() < 3 {
             tokio::select! {
@@ -113,14 +117,11 @@ async fn a_client_keeps_trying_while_the_mailbox_is_full_and_says_so_once() {
                         delayed += 1;
                         assert!(why.contains("full"), "{why}");
                     }
-                    Event::State { counter, state: StoredState::Accepted, .. } => {
-                        accepted.push(counter);
-                        if mail.is_none() {
-                            tokio::time::sleep(Duration::from_millis(2_500)).await;
-                            mail = Some(Raw::hello(&url, "bob", &bobs).await.0);
-                        }
-                    }
+                    Event::State { counter, state: StoredState::Accepted, .. } => accepted.push(counter),
                     _ => {}
+                },
+                _ = look.tick(), if mail.is_none() => if refused_twice(&tap) {
+                    mail = Some(Raw::hello(&url, "bob", &bobs).await.0);
                 },
                 envelope = async { mail.as_mut().unwrap().mail().await }, if mail.is_some() => {
                     mail.as_mut().unwrap().send(&ClientFrame::Ack { seq: envelope.seq }).await;
@@ -131,6 +132,21 @@ async fn a_client_keeps_trying_while_the_mailbox_is_full_and_says_so_once() {
     within(Duration::from_secs(20), all).await.expect("all three arrive in the end");
     assert_eq!(accepted, [1, 2, 3], "in order");
     assert!((1..=3).contains(&delayed), "said {delayed} times");
+}
+
+/// Whether the relay has refused one message again, for want of room.
+fn refused_twice(tap: &Tap) -> bool {
+    let mut refused = Vec::new();
+    tap.crossings().iter().filter(|crossing| !crossing.to_relay).any(|crossing| {
+        match serde_json::from_str(&crossing.text).unwrap() {
+            RelayFrame::Error { code: ErrorCode::MailboxFull, id: Some(id), .. } => {
+                let again = refused.contains(&id);
+                refused.push(id);
+                again
+            }
+            _ => false,
+        }
+    })
 }
 
 #[tokio::test]
@@ -233,9 +249,9 @@ async fn what_is_over_the_limit_of_its_kind_is_refused_and_the_connection_stays(
 }
 
 #[tokio::test]
-async fn who_says_nothing_or_reads_nothing_is_sent_away_and_others_stay() {
+async fn who_says_nothing_is_sent_away_and_others_stay() {
     let soon = Duration::from_millis(200);
-    let url = small_relay(Limits { hello: soon, idle: 5 * soon, stalled: soon, ..Limits::unlimited() }).await;
+    let url = small_relay(Limits { hello: soon, idle: 5 * soon, ..Limits::unlimited() }).await;
     let connect = || TcpStream::connect(url.strip_prefix("ws://").unwrap().to_owned());
     let to_its_end = |mut stream: TcpStream| async move {
         let mut all = Vec::new();
@@ -262,8 +278,11 @@ async fn who_says_nothing_or_reads_nothing_is_sent_away_and_others_stay() {
     };
     let everybody = async { tokio::join!(to_its_end(silent), to_its_end(slow), no_hello, idle, quiet) };
     within(Duration::from_secs(10), everybody).await.expect("all are sent away");
+}
 
-    // Bob does not read: when no more fits between them he is cut off, and another connection of his gets all of it.
+#[tokio::test]
+async fn who_does_not_read_is_cut_off_when_no_more_fits_and_loses_nothing() {
+    let (url, relay) = observed_relay(Limits { stalled: Duration::from_millis(200), ..Limits::unlimited() }).await;
     let bobs = Token::random(&mut rand::rng());
     let small = TcpSocket::new_v4().unwrap();
     small.set_recv_buffer_size(4096).unwrap();
@@ -276,12 +295,22 @@ async fn who_says_nothing_or_reads_nothing_is_sent_away_and_others_stay() {
         alice.say(id, "bob", &long).await;
         alice.accepted(id).await;
     }
-    tokio::time::sleep(4 * soon).await;
-    let mut read = 0;
-    while let Some(Ok(Message::Text(_))) = deaf.0.next().await {
-        read += 1;
-    }
-    assert!(read < 120, "the line of who did not read was cut, {read}");
+    let alone = async {
+        while relay.online() > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(PATIENCE, alone).await.expect("bob is cut off");
+    alice.nothing_more().await;
+    let read = async {
+        let mut read = 0;
+        while let Some(Ok(Message::Text(_))) = deaf.0.next().await {
+            read += 1;
+        }
+        read
+    };
+    let read = within(PATIENCE, read).await.expect("the line ends");
+    assert!(read < 120, "{read}");
     let (_, welcome) = Raw::hello(&url, "bob", &bobs).await;
     assert_eq!(welcome.waiting, 120);
 }

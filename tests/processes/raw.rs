@@ -138,12 +138,17 @@ pub fn sealed(blob: &[u8]) -> Payload {
 
 /// A relay in this process, with limits of its own and a store in memory.
 pub async fn small_relay(limits: Limits) -> String {
+    observed_relay(limits).await.0
+}
+
+/// The same, and a handle to look at it.
+pub async fn observed_relay(limits: Limits) -> (String, Relay) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
     let relay = Relay::start(Store::in_memory(false).unwrap(), Clock::system(), limits, [0; 32]);
     let app = relay.router();
-    tokio::spawn(relay.serve(listener, app, std::future::pending()));
-    url
+    tokio::spawn(relay.clone().serve(listener, app, std::future::pending()));
+    (url, relay)
 }
 
 /// Waits for a future no longer than this; none if it takes longer.
