@@ -11,6 +11,7 @@ mod processes {
     mod bad_input;
     mod chats;
     mod crashes;
+    mod disks;
     mod doubt;
     mod floods;
     mod harness;

@@ -84,6 +84,10 @@ impl Relay {
                     relay.sightings.record(&envelope);
                     relay.mailboxes.push(&envelope);
                 }
+                // The store has ended. Without it there is no relay, and whoever waits for its answers would wait for ever.
+                if let Some(relay) = relay.upgrade() {
+                    relay.closing.send_replace(true);
+                }
             });
         }
         relay

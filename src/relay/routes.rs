@@ -1,6 +1,7 @@
 //! The relay's routes. Clients come in by the WebSocket; the operator watches with a token.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{State, WebSocketUpgrade};
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 
 use super::{Relay, Sighting, socket};
 use crate::wire::{MAX_FRAME, PATH, Token};
@@ -20,12 +22,22 @@ pub const SIGHTINGS: &str = "/operator/sightings";
 /// WebSocket buffers; the library's own default is 128 KiB for each connection.
 const BUFFER: usize = 4096;
 
+/// A store that takes longer to answer is not well.
+const HEALTH: Duration = Duration::from_secs(5);
+
 pub(super) fn router(relay: Relay) -> Router {
     Router::new()
         .route(PATH, get(websocket))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(health))
         .route(SIGHTINGS, get(sightings))
         .with_state(relay)
+}
+
+async fn health(State(relay): State<Relay>) -> Response {
+    match timeout(HEALTH, relay.0.store.is_well()).await {
+        Ok(true) => "ok\n".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the relay cannot use its database\n").into_response(),
+    }
 }
 
 /// Browsers name the page that connects, clients of this protocol name none: so a page that somebody happens to have open cannot

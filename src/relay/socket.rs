@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::limits::{Kind, fits};
 use super::mailbox::{Mail, Mailbox};
-use super::store::{Answer, Op, Reply};
+use super::store::{Answer, Op, Reply, StoreError};
 use super::{Inner, Relay};
 use crate::wire::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, MessageId, RelayFrame, UserId, VERSION};
 
@@ -42,8 +42,19 @@ impl From<axum::Error> for End {
     }
 }
 
+impl From<StoreError> for End {
+    fn from(_: StoreError) -> Self {
+        Self::Closing
+    }
+}
+
 pub(super) async fn run(relay: Relay, mut socket: WebSocket) {
-    let end = match hello(&relay, &mut socket).await {
+    let mut closing = relay.0.closing.subscribe();
+    let greeted = tokio::select! {
+        greeted = hello(&relay, &mut socket) => greeted,
+        () = stops(&mut closing) => Err(End::Closing),
+    };
+    let end = match greeted {
         Ok((user, answers)) => {
             tracing::info!(%user, "connected");
             let end = Connection::new(&relay, user.clone(), answers).run(&mut socket).await;
@@ -95,7 +106,7 @@ async fn hello(relay: &Relay, socket: &mut WebSocket) -> Result<(UserId, Answers
     let mut answers = mpsc::unbounded_channel();
     let (now, newcomers) = (relay.0.clock.now(), relay.0.limits.newcomers);
     let op = Op::Hello { user: id.clone(), token_hash: token.hash(), now, newcomers };
-    relay.0.store.submit(op, Reply::Connection(answers.0.clone()));
+    relay.0.store.submit(op, Reply::Connection(answers.0.clone()))?;
     match answers.1.recv().await {
         Some(Answer::Frame(frame @ RelayFrame::Welcome(_))) => {
             socket.send(text(&frame)).await?;
@@ -194,7 +205,7 @@ impl<'a> Connection<'a> {
             ClientFrame::Ack { seq } => Op::Ack { user, seq },
         };
         self.in_flight += 1;
-        store.submit(op, self.reply());
+        store.submit(op, self.reply())?;
         Ok(())
     }
 
@@ -215,7 +226,7 @@ impl<'a> Connection<'a> {
                     self.in_flight = self.in_flight.saturating_sub(1);
                     self.feed(&frame, socket).await?;
                 }
-                Answer::Acked => self.in_flight = self.in_flight.saturating_sub(1),
+                Answer::Done => self.in_flight = self.in_flight.saturating_sub(1),
                 Answer::Page { envelopes, full } => {
                     *paging = false;
                     if full {
@@ -225,6 +236,10 @@ impl<'a> Connection<'a> {
                         self.last = envelope.seq;
                         self.feed(&RelayFrame::Deliver(envelope), socket).await?;
                     }
+                }
+                Answer::NoPage => {
+                    let detail = "the relay could not read its disk; connect again later".to_owned();
+                    return Err(End::Refused(ErrorCode::NotStored, detail));
                 }
                 Answer::Threads(_) | Answer::Messages(_) => {}
             }
@@ -262,7 +277,7 @@ impl<'a> Connection<'a> {
                     self.mailbox.catching_up();
                     *paging = true;
                     let page = Op::Page { user: self.user.clone(), after: self.last };
-                    self.relay.0.store.submit(page, self.reply());
+                    self.relay.0.store.submit(page, self.reply())?;
                     break;
                 }
                 Mail::Replaced => {

@@ -143,9 +143,14 @@ pub async fn small_relay(limits: Limits) -> String {
 
 /// The same, and a handle to look at it.
 pub async fn observed_relay(limits: Limits) -> (String, Relay) {
+    relay_on(Store::in_memory(false).unwrap(), limits).await
+}
+
+/// The same with a store of one's own.
+pub async fn relay_on(store: Store, limits: Limits) -> (String, Relay) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}", listener.local_addr().unwrap());
-    let relay = Relay::start(Store::in_memory(false).unwrap(), Clock::system(), limits, [0; 32]);
+    let relay = Relay::start(store, Clock::system(), limits, [0; 32]);
     let app = relay.router();
     tokio::spawn(relay.clone().serve(listener, app, std::future::pending()));
     (url, relay)

@@ -76,6 +76,7 @@ pub(super) enum Op {
     Page { user: UserId, after: u64 },
     Threads { user: UserId },
     Messages { user: UserId, after: u64, limit: u32 },
+    Look,
     Stop,
 }
 
@@ -91,8 +92,10 @@ pub(super) enum Reply {
 #[derive(Debug)]
 pub(super) enum Answer {
     Frame(RelayFrame),
-    /// An acknowledgement was dealt with. The client is not told.
-    Acked,
+    /// It was dealt with, and there is nothing to tell.
+    Done,
+    /// The next messages cannot be read.
+    NoPage,
     /// The next undelivered messages; `full` if there may be more.
     Page {
         envelopes: Vec<Envelope>,
@@ -129,26 +132,31 @@ impl Store {
         Ok(Self::start(sql::in_memory()?, None, hoard))
     }
 
-    pub(super) fn submit(&self, op: Op, reply: Reply) {
-        // If the thread is gone the reply closes with the op, and whoever waits for it sees that.
-        let _stopped = self.0.ops.send((op, reply));
+    /// Queues an op. Should the thread end before it gets there, nobody answers: the relay then ends its connections.
+    pub(super) fn submit(&self, op: Op, reply: Reply) -> Result<(), StoreError> {
+        self.0.ops.send((op, reply)).map_err(|_| StoreError::Stopped)
     }
 
     /// A read, awaited.
     pub(super) async fn read(&self, op: Op) -> Result<Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.submit(op, Reply::Reader(reply));
+        self.submit(op, Reply::Reader(reply))?;
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    /// Committed messages, in the order of their numbers. There is one taker.
+    /// Whether the thread answers and the database can be read.
+    pub(super) async fn is_well(&self) -> bool {
+        self.read(Op::Look).await.is_ok()
+    }
+
+    /// Committed messages, in the order of their numbers, until the thread ends. There is one taker.
     pub(super) fn take_committed(&mut self) -> Option<UnboundedReceiver<Arc<Envelope>>> {
         self.0.committed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Finishes what is queued and closes the database.
     pub fn stop(&self) {
-        self.submit(Op::Stop, Reply::Nobody);
+        let _stopped_before = self.submit(Op::Stop, Reply::Nobody);
         let threads = std::mem::take(&mut *self.0.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             let _panicked = thread.join();
@@ -265,7 +273,11 @@ fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
         Op::Messages { user, after, limit } => Answer::Messages(rows.messages(user, *after, *limit)?),
         Op::Ack { user, seq } => {
             rows.ack(user, *seq)?;
-            Answer::Acked
+            Answer::Done
+        }
+        Op::Look => {
+            rows.look()?;
+            Answer::Done
         }
         Op::Stop => return Ok(Outcome::Nothing),
     };
@@ -290,8 +302,8 @@ impl Reply {
         let (id, user) = match op {
             Op::Put { id, to, .. } => (Some(*id), Some(to.clone())),
             Op::Fetch { user } => (None, Some(user.clone())),
-            Op::Page { .. } => return self.give(Ok(Answer::Page { envelopes: Vec::new(), full: false })),
-            Op::Ack { .. } => return self.give(Ok(Answer::Acked)), // it stays, and is delivered again
+            Op::Page { .. } => return self.give(Ok(Answer::NoPage)),
+            Op::Ack { .. } => return self.give(Ok(Answer::Done)), // it stays, and is delivered again
             _ => (None, None),
         };
         let full = error.sqlite_error_code() == Some(Sqlite::DiskFull);

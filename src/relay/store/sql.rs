@@ -232,6 +232,10 @@ impl Rows<'_> {
         Ok((envelopes, rows == PAGE))
     }
 
+    pub(super) fn look(&self) -> SqlResult<bool> {
+        self.db.prepare_cached("SELECT 1 FROM messages")?.exists([])
+    }
+
     pub(super) fn threads(&self, user: &UserId) -> SqlResult<Option<Vec<Thread>>> {
         let Some(n) = self.user(user)? else { return Ok(None) };
         let sql = "SELECT u.name, count(*), sum(m.sealed), max(m.at) FROM messages m
