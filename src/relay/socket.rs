@@ -5,8 +5,6 @@
 //! returns after the commit it belongs to. Mail goes out in the order of its numbers and again after a reconnect, until the
 //! client says that it has saved it.
 
-use std::time::Duration;
-
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures_util::{FutureExt, SinkExt};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
@@ -63,21 +61,30 @@ pub(super) async fn run(relay: Relay, mut socket: WebSocket) {
         }
         Err(end) => end,
     };
-    let close = match end {
+    let (why, code, reason) = match end {
         End::Gone => return,
         End::Unreadable => {
             let detail = format!("a frame is over {MAX_FRAME} bytes or not WebSocket; send less at once");
-            let _best_effort = socket.send(text(&error(ErrorCode::BadFrame, detail, None, None))).await;
-            CloseFrame { code: close_code::SIZE, reason: "refused".into() }
+            (Some(error(ErrorCode::BadFrame, detail, None, None)), close_code::SIZE, "refused")
         }
-        End::Closing => CloseFrame { code: close_code::AWAY, reason: "the relay stops".into() },
+        End::Closing => (None, close_code::AWAY, "the relay stops"),
         End::Refused(code, detail) => {
             tracing::info!(?code, "refused");
-            let _best_effort = socket.send(text(&error(code, detail, None, None))).await;
-            CloseFrame { code: close_code::POLICY, reason: "refused".into() }
+            (Some(error(code, detail, None, None)), close_code::POLICY, "refused")
         }
     };
-    let _best_effort = timeout(Duration::from_secs(1), socket.send(Message::Close(Some(close)))).await;
+    let farewell = async {
+        if let Some(why) = why {
+            socket.feed(text(&why)).await?;
+        }
+        socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await
+    };
+    let _best_effort = in_time(&relay, farewell).await;
+}
+
+/// Whoever stops reading must not hold a connection for ever.
+async fn in_time(relay: &Relay, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+    timeout(relay.0.limits.stalled, write).await.map_err(|_| End::Gone)?.map_err(End::from)
 }
 
 type Answers = (UnboundedSender<Answer>, UnboundedReceiver<Answer>);
@@ -109,7 +116,7 @@ async fn hello(relay: &Relay, socket: &mut WebSocket) -> Result<(UserId, Answers
     relay.0.store.submit(op, Reply::Connection(answers.0.clone()))?;
     match answers.1.recv().await {
         Some(Answer::Frame(frame @ RelayFrame::Welcome(_))) => {
-            socket.send(text(&frame)).await?;
+            in_time(relay, socket.send(text(&frame))).await?;
             Ok((id, answers))
         }
         Some(Answer::Frame(RelayFrame::Error { code, detail, .. })) => Err(End::Refused(code, detail)),
@@ -251,16 +258,11 @@ impl<'a> Connection<'a> {
                 Err(_) => break,
             }
         }
-        self.in_time(socket.flush()).await
+        in_time(self.relay, socket.flush()).await
     }
 
     async fn feed(&self, frame: &RelayFrame, socket: &mut WebSocket) -> Result<(), End> {
-        self.in_time(socket.feed(text(frame))).await
-    }
-
-    /// Whoever stops reading must not hold a connection for ever.
-    async fn in_time(&self, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
-        timeout(self.relay.0.limits.stalled, write).await.map_err(|_| End::Gone)?.map_err(End::from)
+        in_time(self.relay, socket.feed(text(frame))).await
     }
 
     /// Mail that was pushed; or the news that there is more than was pushed.
@@ -293,7 +295,7 @@ impl<'a> Connection<'a> {
                 None => break,
             }
         }
-        self.in_time(socket.flush()).await
+        in_time(self.relay, socket.flush()).await
     }
 }
 
