@@ -162,7 +162,7 @@ impl Messenger {
             let sealed = contact.mode == Mode::Sealed;
             let numbers = contact.numbers(sealed);
             let counter = numbers.next_out;
-            numbers.next_out += 1;
+            numbers.next_out = counter.saturating_add(1);
             contact.accepted = true;
             rows.save_contact(&contact)?;
             let message = StoredMessage {
