@@ -71,8 +71,10 @@ pub async fn inbox(platform: &RelayUrl, token: &Token, user: &UserId) -> Result<
         let page: Page = serde_json::from_slice(&body).map_err(|error| StreamcoError::Answer(error.to_string()))?;
         all.extend(page.messages);
         match page.next {
-            Some(next) => after = next,
             None => return Ok(all),
+            Some(next) if next > after => after = next,
+            // Else it would never end.
+            Some(_) => return Err(StreamcoError::Answer("a page leads back".to_owned())),
         }
     }
 }
