@@ -15,6 +15,9 @@ mod docs;
 mod example;
 #[path = "protocol/examples.rs"]
 mod examples;
+#[cfg(feature = "relay")]
+#[path = "protocol/fuzz.rs"]
+mod fuzz;
 #[path = "protocol/handshake.rs"]
 mod handshake;
 #[path = "protocol/inside.rs"]
