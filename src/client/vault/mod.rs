@@ -79,7 +79,9 @@ pub enum VaultError {
     )]
     Damaged(PathBuf, String),
     /// It belongs to somebody else.
-    #[error("the vault holds the keys of {found}, not of {wanted}; it was moved or renamed")]
+    #[error(
+        "the vault holds the keys of {found}, not of {wanted}; it was moved or renamed: give it its name back, {found}.vault"
+    )]
     OtherUser {
         /// Whose it is.
         found: UserId,
@@ -92,6 +94,11 @@ pub enum VaultError {
     /// The file cannot be read or written.
     #[error("cannot use {0}: {1}; give another directory with --home DIR")]
     Io(PathBuf, std::io::Error),
+    /// Its directory is gone or may not be written, or the disk fails. Nothing of the step was kept.
+    #[error(
+        "the vault cannot be written ({0}), nothing was changed: see that its directory is there and writable, and try again"
+    )]
+    Unwritable(rusqlite::Error),
     /// The database refused a step. Nothing of it was kept.
     #[error("the vault refused a step, nothing was changed: {0}")]
     Db(rusqlite::Error),
@@ -122,19 +129,16 @@ impl Vault {
             TryLockError::Error(error) => VaultError::Io(path.to_owned(), error),
         })?;
         private_file(path).map_err(unusable)?;
-        let damaged = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                VaultError::Damaged(path.to_owned(), error.to_string())
-            }
-            _ => error.into(),
+        let vault = Self {
+            db: Connection::open(path)?,
+            cipher: RowCipher::Plain,
+            path: Some(path.to_owned()),
+            _lock: Some(lock),
         };
-        let db = Connection::open(path).map_err(damaged)?;
-        let vault = Self { db, cipher: RowCipher::Plain, path: Some(path.to_owned()), _lock: Some(lock) };
-        match vault.set_up(id, passphrase, rng) {
-            Err(VaultError::Db(error)) => Err(damaged(error)),
-            Err(VaultError::Row) => Err(VaultError::Damaged(path.to_owned(), "a row is damaged".to_owned())),
+        vault.set_up(id, passphrase, rng).map_err(|error| match error {
+            VaultError::Row => VaultError::Damaged(path.to_owned(), "it does not read as one".to_owned()),
             other => other,
-        }
+        })
     }
 
     /// A vault in memory, for simulations.
@@ -269,8 +273,18 @@ fn private_file(path: &Path) -> std::io::Result<File> {
 
 impl From<rusqlite::Error> for VaultError {
     fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Row,
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => Self::Unwritable(error),
+            None if matches!(
+                error,
+                FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+            ) =>
+            {
+                Self::Row
+            }
             _ => Self::Db(error),
         }
     }
