@@ -228,6 +228,11 @@ impl Writer {
     }
 
     fn transaction(&mut self, ops: &[Op]) -> rusqlite::Result<Vec<Outcome>> {
+        // A database that was moved or deleted while it is open takes writes all the same: nobody would find them again.
+        let path = self.db.path().filter(|path| !path.is_empty()).map(Path::new);
+        if let Some(gone) = path.filter(|path| !path.exists()) {
+            return Err(rusqlite::Error::InvalidPath(gone.to_owned()));
+        }
         let needs_flush = ops.iter().any(|op| !matches!(op, Op::Ack { .. }));
         self.db.pragma_update(None, "synchronous", if needs_flush { "FULL" } else { "NORMAL" })?;
         let transaction = self.db.transaction()?;
