@@ -1,7 +1,7 @@
 //! `blindrelay demo`: the difference, shown and checked, in a few seconds.
 
 use std::fs;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +25,11 @@ pub(super) struct Args {
 
 pub(super) fn run(Args { script, json, relay_bin }: Args) -> Result<ExitCode> {
     let script = script
-        .map(|path| read(&path).with_context(|| format!("cannot read the script {}", path.display())))
+        .map(|path| {
+            read(&path).with_context(|| {
+                format!("cannot read the script {}; it must be UTF-8 text that is there", path.display())
+            })
+        })
         .transpose()?;
     let relay_bin = match relay_bin {
         Some(path) => path,
@@ -39,14 +43,13 @@ pub(super) fn run(Args { script, json, relay_bin }: Args) -> Result<ExitCode> {
             () = end => bail!("ended before it was done; its relay and its files are gone"),
         }
     })?;
-    let mut out = io::stdout().lock();
     if json {
         let mut value = serde_json::to_value(&report)?;
         value["holds"] = report.holds().into();
-        writeln!(out, "{value}")?;
+        super::print(&format!("{value}\n"))?;
     } else {
-        let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        write!(out, "{}", demo::print(&report, colour))?;
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        super::print(&demo::print(&report, colour))?;
     }
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,6 +1,6 @@
 //! `blindrelay inbox ME`: prints what arrived, for scripts. Each text once, unless `--all`.
 
-use std::io::Write;
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Re
         }
         let aside = client.messenger().rows().quarantine(None)?.len();
         if aside > 0 {
-            eprintln!("blindrelay: {aside} in quarantine; `blindrelay chat {me}` and /quarantine show why");
+            super::complain(&format!("{aside} in quarantine; `blindrelay chat {me}` and /quarantine show why"));
         }
         client.close().await?;
         Ok(ExitCode::SUCCESS)
@@ -68,7 +68,7 @@ pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Re
 }
 
 fn print(messages: &[StoredMessage], json: bool) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = String::new();
     for StoredMessage { peer, sealed, counter, at, arrival, text, .. } in messages {
         let mode = if *sealed { "sealed" } else { "open" };
         if json {
@@ -79,5 +79,5 @@ fn print(messages: &[StoredMessage], json: bool) -> Result<()> {
             writeln!(out, "{peer} ({mode}{mark}): {}", sanitise(text))?;
         }
     }
-    Ok(out.flush()?)
+    super::print(&out)
 }

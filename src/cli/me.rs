@@ -73,8 +73,12 @@ impl Args {
             (None, Some(fd)) => PathBuf::from(format!("/dev/fd/{fd}")),
             (None, None) => return Ok(None),
         };
-        let text =
-            fs::read_to_string(&file).with_context(|| format!("cannot read the passphrase from {}", file.display()))?;
+        let text = fs::read_to_string(&file).with_context(|| {
+            format!(
+                "cannot read the passphrase from {}; name a file or an open descriptor whose first line it is",
+                file.display()
+            )
+        })?;
         non_empty(text.lines().next().unwrap_or_default().to_owned()).map(Some)
     }
 }

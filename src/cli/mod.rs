@@ -30,9 +30,11 @@ mod verify;
 #[cfg(feature = "relay")]
 mod watch;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::home::Home;
@@ -117,16 +119,32 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "relay")]
         Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut script);
+            print(&String::from_utf8(script)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print(&String::from_utf8(page)?)?;
             Ok(ExitCode::SUCCESS)
         }
     };
     run().unwrap_or_else(|error: anyhow::Error| {
-        eprintln!("blindrelay: {error:#}");
+        complain(&format!("{error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// Prints a result. If nobody takes it that is an error, and what was to be printed counts as not printed.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.context("standard output is closed or full, so not all was printed; do it again to another place")
+}
+
+/// Says something to people. If they have gone too there is nobody left to tell.
+fn complain(text: &str) {
+    let _nobody = writeln!(io::stderr(), "blindrelay: {text}");
 }

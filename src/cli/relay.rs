@@ -34,7 +34,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> Result<ExitCode> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false).init();
+    // Whoever read the log may have gone; the relay serves all the same, and does not complain about it to them.
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
+    log.with_ansi(false).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = bind(listen, "--listen", home).await?;
@@ -54,7 +56,7 @@ pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> 
         let relay = Relay::start(store, Clock::system(), Limits::default(), home.token_or_new("operator")?.hash());
         let app = relay.router().merge(partner::router(relay.archive(), home.token_or_new("streamco")?.hash()));
         if !listen.ip().is_loopback() {
-            eprintln!("blindrelay: WARNING: {listen} is reachable from other machines and this is teaching software without TLS: tokens and open messages cross the network in clear");
+            super::complain(&format!("WARNING: {listen} is reachable from other machines and this is teaching software without TLS: tokens and open messages cross the network in clear"));
         }
         let address = listener.local_addr()?;
         let mut out = std::io::stdout();

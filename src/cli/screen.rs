@@ -7,6 +7,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
+use anyhow::{Context, Result};
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -78,7 +79,7 @@ impl Screen {
     }
 
     /// Prints a line. The caller has sanitised whatever in it is from somebody else.
-    pub(super) fn print(&mut self, tone: Tone, line: &str) -> io::Result<()> {
+    pub(super) fn print(&mut self, tone: Tone, line: &str) -> Result<()> {
         let code = match tone {
             _ if !self.colours => "",
             Tone::Plain => "",
@@ -89,7 +90,8 @@ impl Screen {
         };
         let end = if code.is_empty() { "" } else { "\u{1b}[0m" };
         let line = self.width.map_or_else(|| line.to_owned(), |width| wrapped(line, width));
-        (self.printer)(format!("{code}{line}{end}"))
+        let printed = (self.printer)(format!("{code}{line}{end}"));
+        printed.context("standard output is closed or full: the chat ends; what was taken is kept in your vault")
     }
 }
 
@@ -100,7 +102,7 @@ impl Drop for Screen {
             && !thread.is_finished()
         {
             stty(before);
-            println!();
+            let _closed = writeln!(io::stdout());
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn run(Args { me, peer, open, common }: Args, home: &Home) -> Result<
 fn read_text() -> Result<String> {
     let mut stdin = std::io::stdin().lock();
     if stdin.is_terminal() {
-        eprintln!("blindrelay: type the text, then Ctrl-D");
+        super::complain("type the text, then Ctrl-D");
     }
     let mut text = Vec::new();
     stdin.by_ref().take(MAX_TEXT as u64 + 3).read_to_end(&mut text).context("cannot read standard input")?;
@@ -59,7 +59,7 @@ fn read_text() -> Result<String> {
     if line.iter().all(u8::is_ascii_whitespace) {
         bail!("there is no text on standard input; nothing was sent");
     }
-    String::from_utf8(line.to_vec()).context("standard input is not UTF-8 text; nothing was sent")
+    String::from_utf8(line.to_vec()).context("standard input is not UTF-8 text; nothing was sent, convert it first")
 }
 
 async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common: &me::Args) -> Result<ExitCode> {
@@ -149,6 +149,6 @@ pub(super) async fn until(
 /// Says what somebody should know who did not ask.
 pub(super) fn warn(event: &Event) {
     if let Event::KeyChanged(_) | Event::Alarm { .. } | Event::Delayed(_) = event {
-        eprintln!("blindrelay: {event}");
+        super::complain(&event.to_string());
     }
 }

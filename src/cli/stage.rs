@@ -38,7 +38,7 @@ pub(super) fn run(Args { port, open_browser }: Args) -> Result<ExitCode> {
             let text = format!("blindrelay stage: open {url}\nFor browsers on this machine only. Ctrl-C ends the stage and deletes its keys.");
             let _closed = writeln!(out, "{text}").and_then(|()| out.flush());
             if open_browser && let Err(error) = browse(launcher.path(), url) {
-                eprintln!("blindrelay: no browser could be started ({error}); open the address above yourself");
+                super::complain(&format!("no browser could be started ({error}); open the address above yourself"));
             }
         };
         stage::run(listener, std::env::current_exe()?, announce, signals::end()?).await?;

@@ -1,6 +1,6 @@
 //! `blindrelay streamco inbox USER`: the partner's view, in a terminal.
 
-use std::io::{self, Write};
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -35,7 +35,7 @@ pub(super) fn run(Args { command: Command::Inbox { user, json, relay } }: Args, 
     let url = relay.unwrap_or_default().check(false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let messages = runtime.block_on(inbox(&url, &home.token("streamco")?, &user))?;
-    let mut out = io::stdout().lock();
+    let mut out = String::new();
     for InboxMessage { seq, from, to, at, mode, size, text, sealed } in messages {
         if json {
             let line = json!({"seq": seq, "from": from, "to": to, "at": at, "mode": mode, "size": size, "text": text, "sealed": sealed});
@@ -49,6 +49,6 @@ pub(super) fn run(Args { command: Command::Inbox { user, json, relay } }: Args, 
         };
         writeln!(out, "{from} → {to} {} {size} B: {what}", sanitise(&mode))?;
     }
-    out.flush()?;
+    super::print(&out)?;
     Ok(ExitCode::SUCCESS)
 }

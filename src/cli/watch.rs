@@ -29,7 +29,9 @@ pub(super) struct Args {
 pub(super) fn run(Args { relay, json }: Args, home: &Home) -> Result<ExitCode> {
     let url = relay.unwrap_or_default().check(false).context("the operator's view is for the relay's own machine")?;
     if !json {
-        println!("What the relay at {url} sees: time (UTC), who, to whom, bytes, and what it was handed. Ctrl-C ends.");
+        super::print(&format!(
+            "What the relay at {url} sees: time (UTC), who, to whom, bytes, and what it was handed. Ctrl-C ends.\n"
+        ))?;
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(watch(&url, home, json))
 }
@@ -50,7 +52,7 @@ async fn watch(url: &RelayUrl, home: &Home, json: bool) -> Result<ExitCode> {
                 "the relay at {url} does not take this home's operator token; name the relay's home with --home DIR"
             ),
             Err(End::Lost(why)) if !std::mem::replace(&mut waiting, true) => {
-                eprintln!("blindrelay: nothing to watch at {url} now ({why}); waiting for a relay there");
+                super::complain(&format!("nothing to watch at {url} now ({why}); waiting for a relay there"));
             }
             Err(End::Lost(_)) | Ok(()) => {}
         }
@@ -89,7 +91,7 @@ async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiti
                     *last = sighting.n;
                     show(&sighting, json).map_err(|_| End::Output)?;
                 }
-                Err(_) => eprintln!("blindrelay: watching too slowly, {} not shown", sanitise(data)),
+                Err(_) => super::complain(&format!("watching too slowly, {} not shown", sanitise(data))),
             }
         }
     }
