@@ -9,6 +9,8 @@
 mod bounds;
 #[path = "protocol/bundles.rs"]
 mod bundles;
+#[path = "protocol/clocks.rs"]
+mod clocks;
 #[path = "protocol/docs.rs"]
 mod docs;
 #[path = "protocol/example.rs"]

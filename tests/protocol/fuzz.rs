@@ -194,7 +194,9 @@ fn the_corpora_begin_with_what_is_genuine_and_are_small() {
 
 /// A target over its corpus, and over so many mutations of it.
 fn attack(target: impl Fn(&[u8]), corpus: &[Vec<u8>], mutations: usize) {
-    corpus.iter().for_each(|bytes| target(bytes));
+    for bytes in corpus {
+        target(bytes);
+    }
     let rng = &mut ChaCha20Rng::seed_from_u64(7);
     for _ in 0..mutations {
         let mut bytes = corpus[rng.random_range(0..corpus.len())].clone();

@@ -25,6 +25,8 @@ pub struct Post {
     pub carried: Vec<Envelope>,
     /// While this is set, mail is kept back.
     pub holding: bool,
+    /// Whose clock does not stand at `NOW`.
+    pub clocks: BTreeMap<UserId, u64>,
     published: BTreeMap<UserId, Published>,
 }
 
@@ -36,6 +38,7 @@ impl Post {
             people: BTreeMap::new(),
             carried: Vec::new(),
             holding: false,
+            clocks: BTreeMap::new(),
             published: BTreeMap::new(),
             rng: ChaCha20Rng::seed_from_u64(2),
         };
@@ -68,12 +71,29 @@ impl Post {
     }
 
     pub fn write(&mut self, name: &str, to: &str, text: &str) -> Vec<Event> {
-        self.with(name, |person, rng| person.send(&id(to), text, NOW, rng).unwrap())
+        let now = self.now(&id(name));
+        self.with(name, |person, rng| person.send(&id(to), text, now, rng).unwrap())
     }
 
     /// The relay says something to somebody.
     pub fn give(&mut self, name: &str, frame: RelayFrame) -> Vec<Event> {
-        self.with(name, |person, rng| person.receive(frame, NOW, rng).unwrap())
+        let now = self.now(&id(name));
+        self.with(name, |person, rng| person.receive(frame, now, rng).unwrap())
+    }
+
+    /// The prekey statement that somebody has left.
+    pub fn prekey(&self, name: &str) -> Bytes {
+        self.published[&id(name)].prekey.clone()
+    }
+
+    /// A second of somebody's passes.
+    pub fn tick(&mut self, name: &str) -> Vec<Event> {
+        let now = self.now(&id(name));
+        self.with(name, |person, rng| person.tick(now, rng).unwrap())
+    }
+
+    fn now(&self, name: &UserId) -> u64 {
+        self.clocks.get(name).copied().unwrap_or(NOW)
     }
 
     /// Delivers what was handed in as number `n`, as it is or changed.
@@ -100,8 +120,9 @@ impl Post {
         let mut queue: VecDeque<_> = frames.into_iter().map(|frame| (id(name), frame)).collect();
         while let Some((from, frame)) = queue.pop_front() {
             for (to, answer) in self.answer(&from, frame) {
+                let now = self.now(&to);
                 let Some(person) = self.people.get_mut(&to) else { continue };
-                let Step { frames, events } = person.receive(answer, NOW, &mut self.rng).unwrap();
+                let Step { frames, events } = person.receive(answer, now, &mut self.rng).unwrap();
                 happened.extend(events);
                 queue.extend(frames.into_iter().map(|frame| (to.clone(), frame)));
             }

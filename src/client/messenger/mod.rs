@@ -249,7 +249,8 @@ impl Messenger {
         if self.prekeys.due(now) || self.runs_low() {
             self.publish(&mut step, now, rng)?;
         }
-        self.unusable.retain(|_, refused| now < refused.saturating_add(UNUSABLE));
+        // A refusal from the future was another clock's: once it is set right, the keys may be good.
+        self.unusable.retain(|_, refused| (*refused..refused.saturating_add(UNUSABLE)).contains(&now));
         for peer in self.delayed.keys().cloned().collect::<Vec<_>>() {
             self.try_again(&peer, &mut step)?;
         }
