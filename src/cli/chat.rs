@@ -191,7 +191,7 @@ impl Chat {
                 format!("OPEN with {peer}: partner-access mode, the relay reads, keeps and could forge every word"),
             ),
         };
-        Ok(self.screen.print(tone, &text)?)
+        self.screen.print(tone, &text)
     }
 
     fn typed(&mut self, line: &str) -> Result<()> {
@@ -202,7 +202,7 @@ impl Chat {
             return commands::run(self, line.trim());
         }
         let Some(peer) = self.peer.clone() else {
-            return Ok(self.screen.print(Tone::Quiet, "To whom? /to NAME, then type.")?);
+            return self.screen.print(Tone::Quiet, "To whom? /to NAME, then type.");
         };
         if let Err(error) = self.client.send(&peer, line) {
             self.screen.print(Tone::Alarm, &format!("! not sent: {error}"))?;
@@ -224,7 +224,7 @@ impl Chat {
         // Marked before it is printed: after a crash in between it is among the earlier ones, not shown as new twice.
         self.client.messenger().mark_read(message.n, Some(&message.peer))?;
         let tone = if message.sealed { Tone::Plain } else { Tone::Open };
-        Ok(self.screen.print(tone, &said(&self.me, message))?)
+        self.screen.print(tone, &said(&self.me, message))
     }
 
     fn settled(&mut self) -> Result<()> {
@@ -269,7 +269,7 @@ impl Chat {
             Event::Alarm { .. } | Event::Refused(_) => (Tone::Alarm, String::new()),
         };
         let mark = if matches!(tone, Tone::Alarm) { "! " } else { "" };
-        Ok(self.screen.print(tone, &format!("{mark}{event}{hint}"))?)
+        self.screen.print(tone, &format!("{mark}{event}{hint}"))
     }
 
     /// What to do about a lost relay; said once. On the default address another one is started.

@@ -30,14 +30,14 @@ pub(super) fn is_quit(line: &str) -> bool {
 pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
     let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let outcome = match (command, rest.trim()) {
-        ("/help", _) => chat.screen.print(Tone::Quiet, HELP).map_err(Into::into),
+        ("/help", _) => chat.screen.print(Tone::Quiet, HELP),
         ("/who", _) => who(chat),
         ("/to", name) => to(chat, name),
         ("/forget", what) => forget(chat, what),
         ("/quarantine", _) => quarantine(chat),
         ("/mode" | "/verify" | "/accept" | "/reject" | "/reset", argument) => match chat.peer.clone() {
             Some(peer) => with_peer(chat, &peer, command, argument),
-            None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first.").map_err(Into::into),
+            None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first."),
         },
         _ => Err(anyhow::anyhow!(
             "no such command; /help lists them (to send a line that begins with /, put a space first)"
@@ -95,9 +95,7 @@ fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {
     let number = chat.client.messenger().safety_number(peer)?;
     let contact = chat.client.messenger().rows().contact(peer)?;
     let Some((number, contact)) = number.zip(contact) else {
-        return Ok(chat
-            .screen
-            .print(Tone::Quiet, &format!("no key of {peer} is on record yet; write to them first"))?);
+        return chat.screen.print(Tone::Quiet, &format!("no key of {peer} is on record yet; write to them first"));
     };
     chat.screen.print(Tone::Plain, &number.to_string())?;
     let state = if contact.blocked() {
@@ -111,7 +109,7 @@ fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {
             "Compare it with {peer} by phone or in person. The same on both sides: nobody stands between; /verify yes. Different: stop writing."
         )
     };
-    Ok(chat.screen.print(Tone::Quiet, &state)?)
+    chat.screen.print(Tone::Quiet, &state)
 }
 
 fn who(chat: &mut Chat) -> Result<()> {
@@ -147,7 +145,7 @@ fn forget(chat: &mut Chat, what: &str) -> Result<()> {
     };
     let gone = chat.client.messenger().forget(before)?;
     let texts = if gone == 1 { "1 text" } else { &format!("{gone} texts") };
-    Ok(chat.screen.print(Tone::Quiet, &format!("{texts} of all conversations deleted and overwritten here, with what was in quarantine; what has not left yet stays. The other person's copy is theirs, and an SSD or a backup may keep old blocks"))?)
+    chat.screen.print(Tone::Quiet, &format!("{texts} of all conversations deleted and overwritten here, with what was in quarantine; what has not left yet stays. The other person's copy is theirs, and an SSD or a backup may keep old blocks"))
 }
 
 fn quarantine(chat: &mut Chat) -> Result<()> {

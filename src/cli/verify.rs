@@ -43,11 +43,10 @@ pub(super) fn run(Args { me, peer, json, common }: Args, home: &Home) -> Result<
             () if contact.verified => "compared",
             () => "not compared",
         };
-        let shown = match json {
-            true => json!({"me": me, "peer": peer, "safety_number": number.digits(), "state": state}).to_string(),
-            false => {
-                format!("{number}\n{me} and {peer}: {state}. The same 60 digits on both sides: nobody stands between.")
-            }
+        let shown = if json {
+            json!({"me": me, "peer": peer, "safety_number": number.digits(), "state": state}).to_string()
+        } else {
+            format!("{number}\n{me} and {peer}: {state}. The same 60 digits on both sides: nobody stands between.")
         };
         super::print(&format!("{shown}\n"))?;
         Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use futures_util::{FutureExt, SinkExt};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite;
 
 use super::limits::{Kind, fits};
 use super::mailbox::{Mail, Mailbox};
@@ -26,8 +27,8 @@ const BURST: usize = 64;
 enum End {
     /// The client left, or the line broke.
     Gone,
-    /// What came is not WebSocket, or too large: the client is told, if it is still there.
-    Unreadable,
+    /// What came is no text, not WebSocket, or too large: the client is told, if it is still there. With the close code for it.
+    Unreadable(u16, String),
     /// The client is told why.
     Refused(ErrorCode, String),
     /// The relay stops.
@@ -63,10 +64,7 @@ pub(super) async fn run(relay: Relay, mut socket: WebSocket) {
     };
     let (why, code, reason) = match end {
         End::Gone => return,
-        End::Unreadable => {
-            let detail = format!("a frame is over {MAX_FRAME} bytes or not WebSocket; send less at once");
-            (Some(error(ErrorCode::BadFrame, detail, None, None)), close_code::SIZE, "refused")
-        }
+        End::Unreadable(code, detail) => (Some(error(ErrorCode::BadFrame, detail, None, None)), code, "refused"),
         End::Closing => (None, close_code::AWAY, "the relay stops"),
         End::Refused(code, detail) => {
             tracing::info!(?code, "refused");
@@ -308,10 +306,26 @@ fn read(message: Option<Result<Message, axum::Error>>) -> Result<Option<String>,
     match message {
         Some(Ok(Message::Text(text))) => Ok(Some(text.to_string())),
         Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
-        Some(Ok(Message::Binary(_))) => Err(End::Refused(ErrorCode::BadFrame, "frames are JSON text".to_owned())),
-        Some(Err(_)) => Err(End::Unreadable),
+        Some(Ok(Message::Binary(_))) => {
+            Err(End::Unreadable(close_code::UNSUPPORTED, "frames are JSON text, not binary".to_owned()))
+        }
+        Some(Err(error)) => Err(unreadable(error)),
         Some(Ok(Message::Close(_))) | None => Err(End::Gone),
     }
+}
+
+/// RFC 6455, section 7.4.1: a close code for each way of not being read.
+fn unreadable(error: axum::Error) -> End {
+    let (code, detail) = match error.into_inner().downcast_ref() {
+        Some(tungstenite::Error::Capacity(_)) => {
+            (close_code::SIZE, format!("a frame is over {MAX_FRAME} bytes; send less at once"))
+        }
+        Some(tungstenite::Error::Utf8(_)) => {
+            (close_code::INVALID, "a text is not UTF-8; send JSON in UTF-8".to_owned())
+        }
+        _ => (close_code::PROTOCOL, "this is not WebSocket (RFC 6455); use a library that speaks it".to_owned()),
+    };
+    End::Unreadable(code, detail)
 }
 
 fn parse(text: &str) -> Result<ClientFrame, End> {
