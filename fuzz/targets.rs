@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use blindrelay::client::contacts::{Arrival, Contact, Mode};
 use blindrelay::client::messenger::{Messenger, Step};
-use blindrelay::client::vault::{OutboxRow, QuarantineRow, StoredMessage, StoredState, Vault, VaultError};
+use blindrelay::client::vault::{OutboxRow, QuarantineRow, SetAside, StoredMessage, StoredState, Vault, VaultError};
 use blindrelay::crypto::{Secret, ed25519::SigningKey};
 use blindrelay::protocol::session::Recipient;
 use blindrelay::protocol::{IdentityKeyPair, IdentityStatement, PreKeyBundle, Sessions, content, padding, params};
@@ -78,6 +78,7 @@ pub fn cheat() -> IdentityKeyPair {
 
 /// Statements, as they are and signed by a peer that cheats. What verifies has one encoding, and its keys agree or are refused.
 pub fn statement(bytes: &[u8]) {
+    static ME: LazyLock<IdentityKeyPair> = LazyLock::new(|| Person::new("alice", 1).me);
     let key = SigningKey::from_secret(&cheat().secrets()[0]);
     let signed = |label| [bytes, &key.sign(label, bytes)].concat();
     for bytes in [bytes, &signed(params::IDENTITY)] {
@@ -85,7 +86,6 @@ pub fn statement(bytes: &[u8]) {
             assert_eq!(statement.to_bytes(), bytes);
         }
     }
-    static ME: LazyLock<IdentityKeyPair> = LazyLock::new(|| Person::new("alice", 1).me);
     let me = &*ME;
     let one_time = bytes.first_chunk::<37>().map(|key| Bytes(key.to_vec()));
     for (prekey, one_time) in
@@ -195,7 +195,7 @@ pub fn content(bytes: &[u8]) {
 }
 
 /// Where a vault's rows hold something that is parsed.
-pub const CELLS: [&str; 19] = [
+pub const CELLS: [&str; 20] = [
     "me SET value = ? WHERE what = 'id'",
     "me SET value = ? WHERE what = 'ed25519'",
     "me SET value = ? WHERE what = 'token'",
@@ -205,9 +205,9 @@ pub const CELLS: [&str; 19] = [
     "one_time SET secret = ?",
     "contacts SET peer = ?",
     "contacts SET identity = ?",
-    "contacts SET next_out = ?",
-    "contacts SET next_in = ?",
-    "contacts SET missing = ?",
+    "numbers SET next_out = ? WHERE sealed",
+    "numbers SET next_in = ? WHERE sealed",
+    "numbers SET missing = ? WHERE sealed",
     "sessions SET secret = ?",
     "messages SET state = ?",
     "messages SET body = ?",
@@ -215,6 +215,7 @@ pub const CELLS: [&str; 19] = [
     "outbox SET payload = ?",
     "quarantine SET payload = ?",
     "quarantine SET peer = ?",
+    "quarantine SET why = ?",
 ];
 
 /// Bob's vault as a file, a second connection that damages it, and Alice, who reads what he writes with what is left.
@@ -240,7 +241,7 @@ pub static ROWS: LazyLock<Mutex<Rows>> = LazyLock::new(|| {
     let mut vault = Vault::open(&path, &id("bob"), None, &mut dice()).unwrap();
     let mut contact = Contact::new(id("alice"), Mode::Sealed);
     contact.meet(alice.me.statement());
-    contact.arrived(3);
+    contact.numbers(true).arrived(3);
     let text = || Payload::Open(Content::Text { sent_at: NOW, counter: 1, text: "in the open".to_owned() });
     let message = StoredMessage {
         n: 0,
@@ -254,7 +255,7 @@ pub static ROWS: LazyLock<Mutex<Rows>> = LazyLock::new(|| {
         arrival: Arrival::InOrder,
         text: "held".to_owned(),
     };
-    let why = "it did not open".to_owned();
+    let why = SetAside::Open;
     let filled: Result<(), VaultError> = vault.transaction(|rows| {
         let rng = &mut dice();
         rows.save_prekeys(&bob.prekeys, rng)?;
@@ -293,7 +294,7 @@ pub fn vault(bytes: &[u8]) {
     let before = dump(&rows.db, cell);
     rows.db.execute(&format!("UPDATE {}", cell.replace('?', cast)), [value]).unwrap();
     match cell.split_once(' ').unwrap().0 {
-        "contacts" => contacts(&rows.vault),
+        "contacts" | "numbers" => contacts(&rows.vault),
         "sessions" => sessions(&rows.vault, &rows.alice),
         _ => others(&rows.vault),
     }

@@ -9,14 +9,18 @@
 
 mod processes {
     mod bad_input;
+    mod cases;
     mod chats;
     mod crashes;
     mod disks;
     mod doubt;
+    mod flips;
     mod floods;
     mod harness;
+    mod hostile;
     mod keeping;
     mod limits;
+    mod listed;
     mod pair;
     mod program;
     mod raw;
@@ -24,6 +28,7 @@ mod processes {
     mod scripts;
     mod sockets;
     mod tampering;
+    mod terminals;
     mod trust;
     mod vaults;
     mod watching;

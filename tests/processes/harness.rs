@@ -65,13 +65,19 @@ pub fn run(home: &Path, args: &[&str], input: &str) -> Ran {
 
 /// Runs any command to its end with this standard input.
 #[track_caller]
-pub fn run_command(mut command: Command, input: &str) -> Ran {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+pub fn run_command(mut command: Command, input: impl AsRef<[u8]>) -> Ran {
+    command.stdout(Stdio::piped());
+    run_unread(command, input)
+}
+
+/// Runs any command to its end with this standard input, and leaves its standard output as it is.
+#[track_caller]
+pub fn run_unread(mut command: Command, input: impl AsRef<[u8]>) -> Ran {
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id();
     let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let input = input.as_ref().to_owned();
+    std::thread::spawn(move || stdin.write_all(&input));
     let (done, waiting) = channel();
     std::thread::spawn(move || done.send(child.wait_with_output()));
     let Ok(output) = waiting.recv_timeout(PATIENCE) else {
@@ -185,7 +191,8 @@ impl Relay {
         Self::try_start(home, listen, &[]).expect("the relay starts")
     }
 
-    fn try_start(home: &Path, listen: &str, args: &[&str]) -> Option<Self> {
+    /// None if it does not start; the log says why.
+    pub fn try_start(home: &Path, listen: &str, args: &[&str]) -> Option<Self> {
         let mut command = blindrelay(home, &["relay", "--listen", listen]);
         let log = File::options().create(true).append(true).open(home.join("log")).unwrap();
         let mut child = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
@@ -286,7 +293,11 @@ impl Talk {
 
     /// Any command.
     pub fn start(home: &Path, args: &[&str]) -> Self {
-        let mut command = blindrelay(home, args);
+        Self::of(blindrelay(home, args))
+    }
+
+    /// Any other program.
+    pub fn of(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().unwrap();
         let out = Some(Lines::of(child.stdout.take().unwrap()));

@@ -11,7 +11,13 @@ fn the_demo_plays_a_script_of_ones_own_and_ends_with_a_verdict() {
     let home = home();
     let script = home.path().join("script");
     std::fs::write(&script, "alice: the first needle\n\nbob: the second needle\n").unwrap();
-    let from_file = run(home.path(), &["demo", "--json", "--script", script.to_str().unwrap()], "").ok();
+    let path = script.to_str().unwrap();
+    // Two outputs, so two runs, at the same time: each waits more than it works.
+    let (from_file, from_stdin) = std::thread::scope(|scope| {
+        let from_file = scope.spawn(|| run(home.path(), &["demo", "--json", "--script", path], "").ok());
+        let from_stdin = run(home.path(), &["demo", "--script", "-"], "alice: typed into a pipe\n").ok();
+        (from_file.join().unwrap(), from_stdin)
+    });
     let report: Value = serde_json::from_str(&from_file).unwrap();
     assert_eq!(report["holds"], true, "{report}");
     let lines: Vec<&str> =
@@ -19,7 +25,6 @@ fn the_demo_plays_a_script_of_ones_own_and_ends_with_a_verdict() {
     assert_eq!(lines, ["the first needle", "the second needle"]);
     assert_eq!((&report["open_readable"], &report["sealed_blind"]), (&Value::Bool(true), &Value::Bool(true)));
 
-    let from_stdin = run(home.path(), &["demo", "--script", "-"], "alice: typed into a pipe\n").ok();
     assert!(from_stdin.contains("typed into a pipe"), "{from_stdin}");
     assert!(!from_stdin.contains('\u{1b}'), "no colours into a pipe");
     assert!(from_stdin.lines().all(|line| line.chars().count() <= 80), "{from_stdin}");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::harness::{Relay, Talk, home, mode, run};
+use super::harness::{Relay, Talk, blindrelay, ended, eventually, home, mode, run, signal};
 
 #[test]
 fn a_relay_stops_in_peace_when_it_is_asked_to_and_keeps_its_mail() {
@@ -94,6 +94,27 @@ fn an_explicit_relay_is_never_started() {
         assert!(error.contains("start one there with `blindrelay relay --listen 127.0.0.1:"), "{error}");
     }
     assert!(!home.path().join("relay").exists());
+}
+
+#[test]
+fn a_relay_whose_log_and_output_nobody_reads_goes_on() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let address = relay.address();
+    drop(relay);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = blindrelay(home.path(), &["relay", "--listen", &address]);
+    let mut relay = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+    eventually("it listens", || std::net::TcpStream::connect(&address).is_ok());
+    let url = format!("ws://{address}");
+    for text in ["one", "two"] {
+        run(home.path(), &["inbox", "bob", "--relay", &url], "").ok();
+        run(home.path(), &["send", "alice", "bob", "--relay", &url], text).ok();
+        assert_eq!(run(home.path(), &["inbox", "bob", "--relay", &url], "").ok(), format!("alice (sealed): {text}\n"));
+    }
+    signal("TERM", relay.id());
+    assert!(ended(&mut relay).success());
 }
 
 #[test]

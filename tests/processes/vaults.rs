@@ -121,12 +121,21 @@ fn with_a_passphrase_neither_texts_nor_keys_are_in_the_file() {
     assert!(fs::read(home.path().join("users/alice.vault")).unwrap() == before);
 
     send(&option).ok();
-    // Through a descriptor too, so that it is in no file that others might read and in no list of processes.
-    let program = env!("CARGO_BIN_EXE_blindrelay");
-    let mut shell = Command::new("sh");
-    let line = format!("echo 'correct horse' | '{program}' inbox alice --passphrase-fd 0 --relay {}", relay.url());
-    shell.args(["-c", &line]).env("BLINDRELAY_HOME", home.path());
-    run_command(shell, "").ok();
+    // Through a descriptor too, so that it is in no file that others might read and in no list of processes. With another than 0
+    // the standard input is free for the text.
+    let shell = |command: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).env("BLINDRELAY_HOME", home.path()).env("RELAY", relay.url());
+        shell.env("PROGRAM", env!("CARGO_BIN_EXE_blindrelay"));
+        run_command(shell, "a text")
+    };
+    shell(r#"echo 'correct horse' | "$PROGRAM" inbox alice --passphrase-fd 0 --relay "$RELAY""#).ok();
+    let through_7 = |words: &str| {
+        let send = r#""$PROGRAM" send alice bob --passphrase-fd 7 --relay "$RELAY" 7<<END"#;
+        shell(&format!("{send}\n{words}\nEND\n"))
+    };
+    through_7("correct horse").ok();
+    assert!(through_7("correct house").fails(1).contains("wrong passphrase"));
 
     let vault = |name: &str| home.path().join(format!("users/{name}.vault"));
     assert!(!contains(&vault("alice"), b"needle-of-alice"));

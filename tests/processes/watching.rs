@@ -106,11 +106,61 @@ fn streamco_reads_open_inboxes_and_only_the_outside_of_sealed_ones() {
     super::harness::eventually("the blob is gone", || {
         inbox("carol", &[]).ok().contains("(blob deleted after delivery)")
     });
-    // Bob is not told: nothing but his mail is in his inbox.
-    assert_eq!(
-        run(home.path(), &["inbox", "bob", "--relay", &relay.url()], "").err,
-        "blindrelay: 1 in quarantine; `blindrelay chat bob` and /quarantine show why\n"
-    );
+}
+
+/// All that comes to Bob's screen in an open conversation, less the relay's address; and what StreamCo read meanwhile.
+fn bobs_screen(streamco_reads: bool) -> (Vec<String>, String) {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let mut bob = Talk::chat(home.path(), &relay, "bob", "alice", &["--open"]);
+    let mut alice = Talk::chat(home.path(), &relay, "alice", "bob", &["--open"]);
+    alice.wait("first key of bob");
+    alice.say(OPEN);
+    alice.wait("1 · delivered");
+    let read = if streamco_reads {
+        run(home.path(), &["streamco", "inbox", "bob", "--relay", &relay.url()], "").ok()
+    } else {
+        String::new()
+    };
+    alice.say("and on");
+    alice.wait("2 · delivered");
+    bob.wait("and on");
+    let (status, mut lines) = bob.end();
+    assert!(status.success());
+    lines.retain(|line| !line.contains(&relay.url()));
+    // When he has joined, Alice has or has not been there before: that is between the two of them.
+    lines.retain(|line| !line.contains("joined") && !line.contains("first key"));
+    (lines, read)
+}
+
+#[test]
+fn nobody_is_told_that_streamco_reads() {
+    let ((watched, read), (alone, nothing)) = (bobs_screen(true), bobs_screen(false));
+    assert!(read.contains(OPEN) && nothing.is_empty(), "it did read");
+    assert_eq!(watched, alone);
+    assert!(alone.iter().any(|line| line.contains(OPEN)), "{alone:#?}");
+}
+
+#[test]
+fn an_open_receipt_is_seen_going_back_and_a_sealed_one_looks_like_any_blob() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let url = relay.url();
+    for (peer, more) in [("bob", &["--open"][..]), ("carol", &[])] {
+        let _theirs = Talk::chat(home.path(), &relay, peer, "alice", more);
+        let mut alice = Talk::chat(home.path(), &relay, "alice", peer, more);
+        alice.say("confirm this");
+        alice.wait("1 · delivered");
+    }
+    let mut watch = Talk::start(home.path(), &["watch", "--relay", &url]);
+    let open = watch.wait("bob → alice");
+    assert!(open.contains("0 B OPEN") && open.contains("[receipt for message 1]"), "{open}");
+    let sealed = watch.wait("carol → alice");
+    assert!(sealed.contains("B sealed ") && !sealed.contains("receipt"), "{sealed}");
+    let mut json = Talk::start(home.path(), &["watch", "--json", "--relay", &url]);
+    let open: Value = serde_json::from_str(&json.wait("\"from\":\"bob\"")).unwrap();
+    let receipt = &open["payload"]["open"];
+    assert_eq!((receipt["kind"].as_str(), receipt["of"].as_u64()), (Some("receipt"), Some(1)), "{open}");
 }
 
 #[test]
