@@ -112,9 +112,8 @@ impl Home {
         match self.token(name) {
             Err(HomeError::NoToken(path)) => {
                 let token = Token::random(&mut rand::rng());
-                let create = || private().write(true).create_new(true).open(&path);
-                let write = || create()?.write_all(token.expose().as_bytes());
-                write().map_err(|error| HomeError::Io(path.clone(), error))?;
+                let made = make_whole(&path, token.expose().as_bytes());
+                made.map_err(|error| HomeError::Io(path.clone(), error))?;
                 Ok(token)
             }
             other => other,
@@ -129,6 +128,15 @@ fn make_private_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
+}
+
+/// Makes a file that is there with all of this in it, or not there at all, whenever the power fails.
+fn make_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = private().write(true).create(true).truncate(true).open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(part, path)
 }
 
 /// A file that is made for the owner alone.
