@@ -12,6 +12,7 @@ mod processes {
     mod cases;
     mod chats;
     mod crashes;
+    mod disk;
     mod disks;
     mod doubt;
     mod flips;
@@ -22,6 +23,7 @@ mod processes {
     mod limits;
     mod listed;
     mod pair;
+    mod power;
     mod program;
     mod raw;
     mod relays;
@@ -29,6 +31,7 @@ mod processes {
     mod sockets;
     mod tampering;
     mod terminals;
+    mod tracer;
     mod trust;
     mod vaults;
     mod watching;

@@ -182,20 +182,32 @@ impl Relay {
     /// Starts one on a free port with more arguments.
     #[track_caller]
     pub fn start_with(home: &Path, args: &[&str]) -> Self {
-        Self::try_start(home, "127.0.0.1:0", args).expect("the relay starts")
+        Self::try_start(home, "127.0.0.1:0", args, Command::from).expect("the relay starts")
     }
 
     /// Starts one on another address.
     #[track_caller]
     pub fn start_with_listen(home: &Path, listen: &str) -> Self {
-        Self::try_start(home, listen, &[]).expect("the relay starts")
+        Self::try_start(home, listen, &[], Command::from).expect("the relay starts")
     }
 
-    /// None if it does not start; the log says why.
-    pub fn try_start(home: &Path, listen: &str, args: &[&str]) -> Option<Self> {
+    /// Starts one on a free port, with something wrapped around its command.
+    #[track_caller]
+    pub fn start_as(home: &Path, wrap: impl Fn(Command) -> Command) -> Self {
+        Self::try_start(home, "127.0.0.1:0", &[], wrap).expect("the relay starts")
+    }
+
+    /// One on a free port, or none if it does not start; the log says why.
+    pub fn if_it_starts(home: &Path) -> Option<Self> {
+        Self::try_start(home, "127.0.0.1:0", &[], Command::from)
+    }
+
+    fn try_start(home: &Path, listen: &str, args: &[&str], wrap: impl Fn(Command) -> Command) -> Option<Self> {
         let mut command = blindrelay(home, &["relay", "--listen", listen]);
+        command.args(args);
         let log = File::options().create(true).append(true).open(home.join("log")).unwrap();
-        let mut child = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut command = wrap(command);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
@@ -240,13 +252,13 @@ impl Relay {
     /// Starts it again on the same home and port. Somebody's outgoing connection may hold the port for a moment.
     #[track_caller]
     pub fn restart(&mut self) {
-        eventually("the relay starts again", || match Self::try_start(&self.home, &self.address(), &[]) {
-            Some(relay) => {
-                *self = relay;
-                true
-            }
-            None => false,
-        });
+        eventually("the relay starts again", || self.restarted_as(Command::from));
+    }
+
+    /// Starts it again with something wrapped around its command; whether it came as far as to listen.
+    pub fn restarted_as(&mut self, wrap: impl Fn(Command) -> Command) -> bool {
+        let started = Self::try_start(&self.home, &self.address(), &[], wrap);
+        started.map(|relay| *self = relay).is_some()
     }
 
     /// Asks it to stop, and waits for that.
