@@ -368,6 +368,22 @@ mod tests {
     }
 
     #[test]
+    fn a_stolen_chain_key_does_not_open_yesterday_whatever_the_thief_does_with_the_counter() {
+        let rng = &mut ChaCha20Rng::seed_from_u64(1);
+        let (mut alice, mut bob) = both_ends(rng);
+        let [first, second] = [(); 2].map(|()| alice.encrypt(&AD, None, b"text", rng).unwrap());
+        let mut read = |bob: &mut Ratchet, blob: &[u8]| bob.decrypt(&AD, &Blob::parse(blob).unwrap(), 0, rng).is_ok();
+        assert!(read(&mut bob, &first));
+        let before = bob.receiving.as_ref().unwrap().ck.0.candidate();
+        assert!(read(&mut bob, &second));
+        bob.receiving.as_mut().unwrap().n = 1;
+        assert!(!read(&mut bob, &second));
+        // The control: with the key from before, the same counter opens it.
+        bob.receiving.as_mut().unwrap().ck = ChainKey(before);
+        assert!(read(&mut bob, &second));
+    }
+
+    #[test]
     fn a_ratchet_key_of_small_order_is_refused() {
         assert_eq!(sent(None, 0, 0), Ok(()));
         assert_eq!(sent(Some(PublicKey([0; 32])), 0, 0), Err(RatchetError::Tampered));
