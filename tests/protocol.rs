@@ -28,6 +28,8 @@ mod inside;
 mod people;
 #[path = "protocol/post.rs"]
 mod post;
+#[path = "protocol/saving.rs"]
+mod saving;
 #[path = "protocol/sessions.rs"]
 mod sessions;
 #[path = "protocol/tamper.rs"]

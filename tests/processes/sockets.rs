@@ -39,6 +39,32 @@ async fn a_message_that_is_sent_twice_under_one_id_is_stored_once() {
 }
 
 #[tokio::test]
+async fn a_message_whose_commit_fails_is_not_accepted_and_taken_when_it_comes_again() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let bobs = Token::random(&mut rand::rng());
+    Raw::hello(&relay.url(), "bob", &bobs).await;
+    let mut alice = Raw::join(&relay.url(), "alice").await;
+    let db = rusqlite::Connection::open(relay.database()).unwrap();
+    // A reference to nothing that is checked at the commit: every statement before it succeeds.
+    db.execute_batch(
+        "CREATE TABLE broken (n REFERENCES users DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER breaks AFTER INSERT ON messages BEGIN INSERT INTO broken VALUES (-1); END",
+    )
+    .unwrap();
+    alice.say(1, "bob", "hello").await;
+    let (code, detail) = alice.error().await;
+    assert_eq!(code, ErrorCode::NotStored);
+    assert!(detail.contains("tried again later"), "{detail}");
+    assert_eq!(Raw::hello(&relay.url(), "bob", &bobs).await.1.waiting, 0);
+    // The control: the same message, when nothing is in the way any more.
+    db.execute_batch("DROP TRIGGER breaks").unwrap();
+    alice.say(1, "bob", "hello").await;
+    alice.accepted(1).await;
+    assert_eq!(Raw::hello(&relay.url(), "bob", &bobs).await.1.waiting, 1);
+}
+
+#[tokio::test]
 async fn mail_comes_again_until_its_own_reader_has_acknowledged_it() {
     let home = home();
     let relay = Relay::start(home.path());

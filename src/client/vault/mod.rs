@@ -294,3 +294,19 @@ impl From<rusqlite::Error> for VaultError {
 fn secret32(row: &[u8]) -> Result<Secret<32>, VaultError> {
     row.try_into().map(Secret::new).map_err(|_| VaultError::Row)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::ChaCha20Rng};
+
+    use super::*;
+
+    #[test]
+    fn a_step_waits_for_the_disk() {
+        let vault = Vault::in_memory(&"alice".parse().unwrap(), &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        let waits = || vault.db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap() >= 2;
+        assert!(waits());
+        vault.db.execute_batch("PRAGMA synchronous=OFF").unwrap();
+        assert!(!waits(), "the control");
+    }
+}
