@@ -2,7 +2,7 @@
 
 use blindrelay::client::contacts::Mode;
 use blindrelay::client::messenger::{Alarm, Event, MessengerError};
-use blindrelay::client::vault::{QuarantineRow, SetAside, StoredState};
+use blindrelay::client::vault::{QuarantineRow, SetAside, StoredMessage, StoredState};
 use blindrelay::wire::{ClientFrame, Content, Envelope, ErrorCode, MessageId, Payload, RelayFrame};
 
 use super::harness::{Relay, Talk, home, run};
@@ -249,15 +249,13 @@ fn an_open_message_in_a_sealed_conversation_is_put_aside_until_the_user_says_ope
     // A forged receipt moves nothing either.
     post.say(&mut bob, "alice", "did you get this?");
     let asked = bob.messenger.rows().messages(None, None, 1).unwrap().remove(0);
-    let receipt = Envelope {
-        payload: Payload::Open(Content::Receipt { sent_at: 1, of: asked.counter, of_sent_at: asked.at }),
-        from: id("alice"),
-        to: id("bob"),
-        seq: 99,
-        id: MessageId([9; 16]),
-        at: 1,
+    let receipt = |of: &StoredMessage, n: u8| {
+        let content = Content::Receipt { sent_at: n.into(), of: of.counter, of_sent_at: of.at };
+        let (from, to) = (id("alice"), id("bob"));
+        let (seq, id) = (200 + u64::from(n), MessageId([n; 16]));
+        RelayFrame::Deliver(Envelope { seq, id, from, to, at: 1, payload: Payload::Open(content) })
     };
-    post.give(&mut bob, RelayFrame::Deliver(receipt));
+    post.give(&mut bob, receipt(&asked, 200));
     assert_eq!(bob.states().last().unwrap(), "did you get this?: at the relay");
     // Whatever arrives, the mode is the user's.
     for n in 3..110 {
@@ -270,6 +268,14 @@ fn an_open_message_in_a_sealed_conversation_is_put_aside_until_the_user_says_ope
     post.carry(&mut bob, step);
     assert_eq!(bob.heard().len(), 101);
     assert!(bob.texts().iter().filter(|message| message.text == "again").all(|message| !message.sealed));
+    // Open mode believes the relay about texts that it could read, and about no other.
+    post.say(&mut bob, "alice", "in the open");
+    let open = bob.messenger.rows().messages(None, None, 1).unwrap().remove(0);
+    post.give(&mut bob, receipt(&asked, 201));
+    post.give(&mut bob, receipt(&open, 202));
+    let states = bob.states();
+    assert_eq!(states[1], "did you get this?: at the relay");
+    assert_eq!(states.last().unwrap(), "in the open: delivered");
 }
 
 #[test]

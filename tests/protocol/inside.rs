@@ -111,19 +111,22 @@ fn a_safety_number_is_sixty_digits_and_the_same_on_both_sides() {
 
 #[test]
 fn a_safety_number_changes_with_any_key_and_any_name() {
-    let (alice, bob, other) = (Person::new("alice", 1), Person::new("bob", 2), Person::new("bob", 3));
-    let number = |bob: &IdentityKeyPair| SafetyNumber::between(alice.me.statement(), bob.statement());
-    let [ed25519, x25519] = bob.me.secrets();
-    let [other_ed25519, other_x25519] = other.me.secrets();
-    let genuine = number(&bob.me);
-    assert_eq!(number(&IdentityKeyPair::from_secrets(id("bob"), &ed25519, &x25519)), genuine);
-    for swapped in [
-        IdentityKeyPair::from_secrets(id("bob"), &other_ed25519, &x25519),
-        IdentityKeyPair::from_secrets(id("bob"), &ed25519, &other_x25519),
-        IdentityKeyPair::from_secrets(id("bob2"), &ed25519, &x25519),
-        other.me,
-    ] {
-        assert_ne!(number(&swapped), genuine);
+    // Of either person: whose statement goes in first must not matter.
+    for (mine, theirs) in [("alice", "bob"), ("bob", "alice")] {
+        let (me, peer, other) = (Person::new(mine, 1), Person::new(theirs, 2), Person::new(theirs, 3));
+        let number = |peer: &IdentityKeyPair| SafetyNumber::between(me.me.statement(), peer.statement());
+        let [ed25519, x25519] = peer.me.secrets();
+        let [other_ed25519, other_x25519] = other.me.secrets();
+        let genuine = number(&peer.me);
+        assert_eq!(number(&IdentityKeyPair::from_secrets(id(theirs), &ed25519, &x25519)), genuine);
+        for swapped in [
+            IdentityKeyPair::from_secrets(id(theirs), &other_ed25519, &x25519),
+            IdentityKeyPair::from_secrets(id(theirs), &ed25519, &other_x25519),
+            IdentityKeyPair::from_secrets(id(&format!("{theirs}2")), &ed25519, &x25519),
+            other.me,
+        ] {
+            assert_ne!(number(&swapped), genuine, "{theirs}");
+        }
     }
 }
 
