@@ -22,7 +22,12 @@ fn agree(one_time: bool) -> [u8; 32] {
     assert!(hers.sk != hers.hka && hers.sk != hers.nhkb && hers.hka != hers.nhkb);
     assert_eq!(prekey.public(), bob.prekeys.newest().unwrap().pair.public());
 
-    // The control: one bit of one key or of the ciphertext, and they no longer agree.
+    // The control: the same keys under another name, one bit of one key or of the ciphertext, and they no longer agree.
+    let mut other = handshake.clone();
+    let [ed25519, x25519] = alice.me.secrets();
+    other.identity = IdentityKeyPair::from_secrets(id("mallory"), &ed25519, &x25519).statement().clone();
+    let (his, _) = pqxdh::respond(&bob.me, &bob.prekeys, &other).unwrap();
+    assert!(hers.session_ad != his.session_ad && hers.sk != his.sk);
     let mut other = handshake.clone();
     other.kem_ciphertext[0] ^= 1;
     let (his, _) = pqxdh::respond(&bob.me, &bob.prekeys, &other).unwrap();
