@@ -11,6 +11,8 @@ use std::path::Path;
 
 #[path = "architecture/code.rs"]
 mod code;
+#[path = "architecture/mutants.rs"]
+mod mutants;
 #[path = "architecture/teaching.rs"]
 mod teaching;
 
