@@ -51,6 +51,7 @@ fn a_stolen_vault_file_does_not_open_what_was_read_before() {
     alice.begin(bob.bundle());
     let recorded: Vec<_> = (0..4).map(|n| alice.write(&format!("secret {n}"))).collect();
     save(&mut vault, &bob);
+    let offered = bob.copy(3).prekeys.one_time;
     let before = stolen("before.vault");
     for blob in &recorded {
         bob.read(&id("alice"), blob).unwrap();
@@ -60,6 +61,10 @@ fn a_stolen_vault_file_does_not_open_what_was_read_before() {
     assert_eq!(opens(&after, &bob, &recorded), 0);
     // The control: the same file, taken before he had read, opens all of it.
     assert_eq!(opens(&before, &bob, &recorded), recorded.len());
+    // Nor is the one-time key that was used left over in the bytes of the file, in whatever was deleted.
+    let used = offered.iter().find(|offered| bob.prekeys.one_time.iter().all(|left| left.id != offered.id)).unwrap();
+    let found = |file: &Path| fs::read(file).unwrap().windows(32).any(|bytes| bytes == used.pair.secret().expose());
+    assert_eq!((found(&before), found(&after)), (true, false));
 }
 
 #[test]
