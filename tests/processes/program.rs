@@ -94,7 +94,7 @@ fn completions_and_the_manual_page_are_printed() {
         let script = run(home.path(), &["completions", shell], "").ok();
         assert!(script.contains(sign) && script.contains("inbox"), "{shell}");
     }
-    run_command(command("bash", &["-n"]), &run(home.path(), &["completions", "bash"], "").ok()).ok();
+    run_command(command("bash", &["-n"]), run(home.path(), &["completions", "bash"], "").ok()).ok();
     let man = run(home.path(), &["man"], "").ok();
     assert!(man.contains(".TH blindrelay 1") && man.contains("streamco"), "{man}");
 }

@@ -330,22 +330,3 @@ impl Reply {
         self.give(Ok(Answer::Frame(RelayFrame::Error { code: ErrorCode::NotStored, detail, id, user })));
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_promised_waits_for_the_disk_and_an_acknowledgement_does_not() {
-        let (committed, _) = unbounded_channel();
-        let mut writer = Writer { db: sql::in_memory().unwrap(), hoard: false, committed };
-        let user: UserId = "bob".parse().unwrap();
-        let mut waits = |op| {
-            writer.transaction(&[Op::Ack { user: user.clone(), seq: 1 }, op]).unwrap();
-            writer.db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0)).unwrap() >= 2
-        };
-        assert!(waits(Op::Hello { user: user.clone(), token_hash: [0; 32], now: 0 }));
-        assert!(waits(Op::Fetch { user: user.clone() }), "it hands out a one-time key");
-        assert!(!waits(Op::Ack { user: user.clone(), seq: 2 }), "the control");
-    }
-}
