@@ -9,6 +9,9 @@ use crate::wire::{MAX_TEXT, Payload, UserId};
 /// The largest sealed blob that is taken, in bytes: 128 KiB of padded text, a handshake, and room.
 const MAX_BLOB: usize = 192 * 1024;
 
+/// In microseconds.
+const SECOND: u64 = 1_000_000;
+
 /// What a relay allows. Rates are per user: so many at once, and so many a second after that.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -101,29 +104,56 @@ pub(super) enum Kind {
 
 /// Token buckets by user. They outlive a connection: reconnecting refills nothing.
 #[derive(Debug, Default)]
-pub(super) struct Rates(Mutex<HashMap<(UserId, Kind), Bucket>>);
+pub(super) struct Rates(Mutex<Buckets>);
 
-#[derive(Debug)]
-struct Bucket {
-    /// Thousandths of a request.
-    left: u64,
-    at: u64,
+/// A bucket is known by the moment, in microseconds, at which it is full again: each request puts that off by what one takes to
+/// refill, and an empty bucket is one whose moment is too far away. A full bucket need not be kept.
+#[derive(Debug, Default)]
+struct Buckets {
+    full_at: HashMap<(UserId, Kind), u64>,
+    swept: u64,
 }
 
 impl Rates {
     /// Takes one from the user's bucket; false if it is empty.
     pub(super) fn allow(&self, user: &UserId, kind: Kind, rate: Rate, now: u64) -> bool {
-        let full = u64::from(rate.burst) * 1000;
+        let now = now.saturating_mul(1000);
+        let one = SECOND / u64::from(rate.per_second.max(1));
+        let empty = now.saturating_add(one * u64::from(rate.burst));
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() > 100_000 {
-            buckets.retain(|_, bucket| now < bucket.at.saturating_add(600_000));
+        if now.abs_diff(buckets.swept) >= SECOND {
+            buckets.swept = now;
+            buckets.full_at.retain(|_, full_at| *full_at > now);
         }
-        let bucket = buckets.entry((user.clone(), kind)).or_insert(Bucket { left: full, at: now });
-        let refill = now.saturating_sub(bucket.at).saturating_mul(rate.per_second.into());
-        bucket.left = bucket.left.saturating_add(refill).min(full);
-        bucket.at = now;
-        let enough = bucket.left >= 1000;
-        bucket.left -= if enough { 1000 } else { 0 };
+        let full_at = buckets.full_at.entry((user.clone(), kind)).or_insert(now);
+        // Never emptier than empty, even if the clock was set back.
+        let next = (*full_at).clamp(now, empty) + one;
+        let enough = next <= empty;
+        *full_at = if enough { next } else { next - one };
         enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_empties_refills_steadily_and_is_forgotten_when_full() {
+        let (rates, rate) = (Rates::default(), Rate { burst: 3, per_second: 2 });
+        let [alice, bob] = ["alice", "bob"].map(|name| name.parse().unwrap());
+        let taken = |user, now| (0..10).filter(|_| rates.allow(user, Kind::Send, rate, now)).count();
+        let kept = || rates.0.lock().unwrap().full_at.len();
+        assert_eq!(taken(&alice, 1_000_000), 3);
+        assert_eq!((taken(&bob, 1_000_000), kept()), (3, 2), "each has a bucket of their own");
+        assert_eq!((taken(&alice, 1_000_499), taken(&alice, 1_000_500)), (0, 1));
+        assert_eq!(taken(&alice, 1_001_500), 2);
+        assert_eq!(taken(&bob, 1_001_500), 3, "full, and no fuller");
+        assert_eq!(taken(&alice, 1_002_900), 2);
+        assert_eq!(kept(), 2);
+        assert!(rates.allow(&alice, Kind::Fetch, rate, 1_010_000));
+        assert_eq!(kept(), 1, "those that were full again are gone");
+        assert_eq!(taken(&alice, 1_010_000), 3);
+        assert_eq!((taken(&alice, 5_000), taken(&alice, 5_500)), (0, 1), "a clock that was set back shuts nobody out");
     }
 }

@@ -209,6 +209,8 @@ impl Rows<'_> {
             let sql =
                 "UPDATE waiting SET messages = messages - 1, bytes = bytes - ?3 WHERE recipient = ?1 AND sender = ?2";
             self.db.prepare_cached(sql)?.execute(params![n, sender, size])?;
+            let sql = "DELETE FROM waiting WHERE recipient = ?1 AND sender = ?2 AND messages = 0";
+            self.db.prepare_cached(sql)?.execute(params![n, sender])?;
         }
         Ok(())
     }
@@ -335,48 +337,4 @@ fn refusal(code: ErrorCode, detail: String, id: Option<MessageId>, user: Option<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_time_keys_are_handed_out_once_and_only_with_the_statement_that_they_came_with() {
-        let db = in_memory().unwrap();
-        let (rows, bob) = (Rows { db: &db, hoard: false }, "bob".parse().unwrap());
-        rows.hello(&bob, &[0; 32], 0, 1).unwrap();
-        let bytes = |text: &str| Bytes(text.as_bytes().to_vec());
-        let publish = |prekey: &str, keys: &[&str]| {
-            let keys: Vec<Bytes> = keys.iter().map(|key| bytes(key)).collect();
-            match rows.publish(&bob, &bytes("bob"), &bytes(prekey), &keys).unwrap() {
-                RelayFrame::Published { one_time_left } => one_time_left,
-                other => panic!("{other:?}"),
-            }
-        };
-        let fetch = || match rows.fetch(&bob).unwrap() {
-            RelayFrame::Keys { prekey, one_time, .. } => (prekey.unwrap(), one_time),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(publish("first", &["a", "b"]), 2);
-        // The control: with the same statement they are added.
-        assert_eq!(publish("first", &["c"]), 3);
-        assert_eq!(fetch(), (bytes("first"), Some(bytes("a"))));
-        assert_eq!(publish("second", &["d"]), 1);
-        assert_eq!(fetch(), (bytes("second"), Some(bytes("d"))));
-        assert_eq!(fetch(), (bytes("second"), None));
-    }
-
-    #[test]
-    fn new_names_wait_when_a_minute_has_had_its_fill_and_known_ones_come_in() {
-        let db = in_memory().unwrap();
-        let rows = Rows { db: &db, hoard: false };
-        let comes = |name: &str, now| {
-            let answer = rows.hello(&name.parse().unwrap(), &[0; 32], now, 2).unwrap();
-            assert!(matches!(answer, RelayFrame::Welcome(_) | RelayFrame::Error { code: ErrorCode::TooFast, .. }));
-            matches!(answer, RelayFrame::Welcome(_))
-        };
-        assert!(comes("alice", 1_000_000) && comes("bob", 1_000_001));
-        assert!(!comes("carol", 1_060_000) && comes("alice", 1_060_000));
-        assert!(comes("carol", 1_060_001), "alice came more than a minute ago");
-        assert!(!comes("dave", 1_060_001), "bob and carol did not");
-        assert!(comes("dave", 5), "a clock that was set back shuts nobody out");
-    }
-}
+mod tests;
