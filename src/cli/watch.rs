@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use axum::http::StatusCode;
-use futures_util::StreamExt;
 
 use crate::home::{Home, HomeError};
-use crate::http::{self, HttpError};
+use crate::http::{self, Event, HttpError};
 use crate::relay::{SIGHTINGS, Sighting};
 use crate::wire::{Content, Payload, RelayUrl, Token, sanitise, sanitise_json};
 
@@ -70,29 +69,19 @@ enum End {
 }
 
 async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiting: &mut bool) -> Result<(), End> {
-    let resume = [("last-event-id", last.to_string())];
-    let body = http::get(url, SIGHTINGS, token, &resume).await.map_err(|error| match error {
+    let lost = |error: HttpError| End::Lost(error.to_string());
+    let mut events = http::events(url, SIGHTINGS, token, *last).await.map_err(|error| match error {
         HttpError::Status(StatusCode::UNAUTHORIZED) => End::Refused,
-        other => End::Lost(other.to_string()),
+        other => lost(other),
     })?;
     *waiting = false;
-    let mut chunks = body.into_data_stream();
-    let mut text = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        text.extend_from_slice(&chunk.map_err(|error| End::Lost(error.to_string()))?);
-        while let Some(end) = text.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = text.drain(..=end).collect();
-            let Some(data) = std::str::from_utf8(&line).ok().and_then(|line| line.strip_prefix("data:")) else {
-                continue;
-            };
-            let data = data.trim();
-            match serde_json::from_str::<Sighting>(data) {
-                Ok(sighting) => {
-                    *last = sighting.n;
-                    show(&sighting, json).map_err(|_| End::Output)?;
-                }
-                Err(_) => super::complain(&format!("watching too slowly, {} not shown", sanitise(data))),
+    while let Some(Event { kind: _, data }) = events.next().await.map_err(lost)? {
+        match serde_json::from_str::<Sighting>(&data) {
+            Ok(sighting) => {
+                *last = sighting.n;
+                show(&sighting, json).map_err(|_| End::Output)?;
             }
+            Err(_) => super::complain(&format!("watching too slowly, {} not shown", sanitise(&data))),
         }
     }
     Ok(())

@@ -62,7 +62,7 @@ pub async fn inbox(platform: &RelayUrl, token: &Token, user: &UserId) -> Result<
     let (mut all, mut after) = (Vec::new(), 0);
     loop {
         let path = format!("/partner/v1/users/{user}/messages?after={after}");
-        let body = http::get_all(platform, &path, token).await.map_err(|error| match error {
+        let body = http::get(platform, &path, token).await.map_err(|error| match error {
             HttpError::Status(StatusCode::UNAUTHORIZED) => StreamcoError::Refused,
             HttpError::Status(StatusCode::NOT_FOUND) => StreamcoError::UnknownUser(user.clone()),
             HttpError::Status(status) => StreamcoError::Answer(status.to_string()),

@@ -1,6 +1,6 @@
 //! A relay that loses its database while it runs: nobody waits for answers that will not come, and nothing is passed over.
 
-use blindrelay::http::{HttpError, get_all};
+use blindrelay::http::{HttpError, get};
 use blindrelay::relay::{Limits, Store};
 use blindrelay::wire::{ErrorCode, Token};
 
@@ -9,7 +9,7 @@ use super::raw::{Raw, hello, open, relay_on};
 
 /// What the health check answers: its status.
 async fn health(url: &str) -> u16 {
-    match get_all(&url.parse().unwrap(), "/healthz", &Token::random(&mut rand::rng())).await {
+    match get(&url.parse().unwrap(), "/healthz", &Token::random(&mut rand::rng())).await {
         Ok(_) => 200,
         Err(HttpError::Status(status)) => status.as_u16(),
         Err(other) => panic!("{other}"),

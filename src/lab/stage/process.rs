@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use futures_util::StreamExt;
 use tokio::process::Child;
 use tokio::sync::mpsc;
 
@@ -46,22 +45,14 @@ async fn follow(url: RelayUrl, token: Token, mut seen: u64, to: mpsc::Sender<Sig
     }
 }
 
-/// Passes sightings on until the connection ends.
+/// Passes sightings on until the connection ends, or until some were missed: the relay keeps the latest for the next one.
 async fn read(url: &RelayUrl, token: &Token, seen: &mut u64, to: &mpsc::Sender<Sighting>) {
-    let resume = [("last-event-id", seen.to_string())];
-    let Ok(body) = http::get(url, SIGHTINGS, token, &resume).await else { return };
-    let mut chunks = body.into_data_stream();
-    let mut text = Vec::new();
-    while let Some(Ok(chunk)) = chunks.next().await {
-        text.extend_from_slice(&chunk);
-        while let Some(end) = text.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = text.drain(..=end).collect();
-            let sighting = line.strip_prefix(b"data:").and_then(|data| serde_json::from_slice::<Sighting>(data).ok());
-            let Some(sighting) = sighting else { continue };
-            *seen = sighting.n;
-            if to.send(sighting).await.is_err() {
-                return;
-            }
+    let Ok(mut events) = http::events(url, SIGHTINGS, token, *seen).await else { return };
+    while let Ok(Some(event)) = events.next().await {
+        let Ok(sighting) = serde_json::from_str::<Sighting>(&event.data) else { return };
+        *seen = sighting.n;
+        if to.send(sighting).await.is_err() {
+            return;
         }
     }
 }
