@@ -104,11 +104,11 @@ impl View {
 }
 
 impl KeyStory {
-    /// Compares with the last look. True if something has changed.
-    pub(super) fn look(&mut self, sessions: &Sessions) -> bool {
+    /// Compares with the last look.
+    pub(super) fn look(&mut self, sessions: &Sessions) {
         let now = sessions.list.first().map(View::of);
         if now == self.last {
-            return false;
+            return;
         }
         self.just.clear();
         match (self.last.take(), &now) {
@@ -117,7 +117,6 @@ impl KeyStory {
             (_, None) => *self = Self::default(),
         }
         self.last = now;
-        true
     }
 
     fn began(&mut self, again: bool, now: &View) {
@@ -281,6 +280,7 @@ mod tests {
         assert_eq!(after.wiped.iter().map(label).filter(|key| *key != (Kind::Sent, 3)).collect::<Vec<_>>(), turned);
         assert_ne!(before.exist[1].print, after.exist[1].print);
         assert_eq!(after.wiped.iter().find(|key| key.kind == Kind::Ratchet).unwrap().print, before.exist[1].print);
-        assert!(!alice.1.look(&alice.0.rows().sessions(&alice.2).unwrap()), "nothing happened, nothing is told");
+        alice.1.look(&alice.0.rows().sessions(&alice.2).unwrap());
+        assert!(!after.just.is_empty() && alice.1.keys().just == after.just, "nothing happened, nothing is told");
     }
 }
