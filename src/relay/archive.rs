@@ -1,7 +1,7 @@
 //! The archive: what the middle keeps of everybody's conversations, as somebody reads it who may.
 //!
-//! Open conversations stay, text and all. Of sealed ones stay names, times and sizes, and the blob until it is delivered (for
-//! ever with `--hoard`).
+//! Open conversations stay, text and all. Of sealed ones stay names, times and sizes, and the blob until its reader has
+//! acknowledged it (for ever with `--hoard`); in the write-ahead log a little longer, see the store.
 
 use serde::Serialize;
 

@@ -11,11 +11,13 @@
 //!
 //! Acknowledgements alone wait a moment for company, because nobody waits for them: then they cost no flush of their own.
 //! Every commit is flushed all the same. One that is not flushed would be a gap in the log if the next flush failed.
+//! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
+//! database and emptied.
 
 mod sql;
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -34,6 +36,10 @@ const BATCH: usize = 1_000;
 const COMPANY: Duration = Duration::from_millis(10);
 /// How often the write-ahead log is moved into the database, off the writer's thread.
 const CHECKPOINT: Duration = Duration::from_secs(1);
+/// When nothing is asked for so long, the log is emptied: nobody waits for that.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long a transaction waits for somebody else who uses the file.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A handle to the store's thread. Clones share it.
 #[derive(Debug, Clone)]
@@ -171,7 +177,7 @@ impl Store {
         let (committed, receiver) = unbounded_channel();
         let (stopped, stop) = channel();
         let writer = std::thread::spawn(move || {
-            Writer { db, hoard, committed }.run(&queue);
+            Writer { db, hoard, tidy: false, committed }.run(&queue);
             drop(stopped);
         });
         let mut threads = vec![writer];
@@ -183,8 +189,7 @@ impl Store {
 
 /// Off the writer's thread, because a checkpoint can take tens of milliseconds. Ends with the writer.
 fn checkpoint(db: &Connection, stop: &Receiver<()>) {
-    use std::sync::mpsc::RecvTimeoutError::Timeout;
-    while stop.recv_timeout(CHECKPOINT) == Err(Timeout) {
+    while stop.recv_timeout(CHECKPOINT) == Err(RecvTimeoutError::Timeout) {
         if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
             tracing::warn!(%error, "checkpoint failed; tried again in a second");
         }
@@ -194,13 +199,15 @@ fn checkpoint(db: &Connection, stop: &Receiver<()>) {
 struct Writer {
     db: Connection,
     hoard: bool,
+    /// Whether the write-ahead log was emptied after the last batch.
+    tidy: bool,
     committed: UnboundedSender<Arc<Envelope>>,
 }
 
 impl Writer {
     fn run(mut self, queue: &Receiver<(Op, Reply)>) {
         let mut stopping = false;
-        while !stopping && let Ok(first) = queue.recv() {
+        while !stopping && let Some(first) = self.next(queue) {
             let (mut ops, mut replies) = (vec![first.0], vec![first.1]);
             while let Some((op, reply)) = next_of(queue, &ops) {
                 ops.push(op);
@@ -208,10 +215,31 @@ impl Writer {
             }
             stopping = ops.iter().any(|op| matches!(op, Op::Stop));
             self.commit(&ops, replies);
+            self.tidy = false;
         }
-        if let Err(error) = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "last checkpoint failed; the log is read at the next start");
+        self.empty_log();
+    }
+
+    /// Waits for the next op; none if nobody can ask any more.
+    fn next(&mut self, queue: &Receiver<(Op, Reply)>) -> Option<(Op, Reply)> {
+        while !self.tidy {
+            match queue.recv_timeout(IDLE) {
+                Err(RecvTimeoutError::Timeout) => self.empty_log(),
+                next => return next.ok(),
+            }
         }
+        queue.recv().ok()
+    }
+
+    /// Somebody else who reads the file just now is not waited for: then it is tried again.
+    fn empty_log(&mut self) {
+        let patience = |time| self.db.busy_timeout(time);
+        let checkpoint = || self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        let busy = patience(Duration::ZERO).and_then(|()| checkpoint());
+        self.tidy = !patience(PATIENCE).and(busy).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the write-ahead log could not be emptied; it is read at the next start");
+            false
+        });
     }
 
     /// One transaction for the batch. If it fails, each op gets one of its own: a full disk then refuses writes and lets

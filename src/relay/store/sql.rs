@@ -63,7 +63,8 @@ fn set_up(db: &Connection) -> Result<(), StoreError> {
         (newer, MARK, _) if newer > LAYOUT => return Err(StoreError::Newer),
         _ => return Err(StoreError::Damaged("it is another kind of file".to_owned())),
     }
-    // Zeroes what is deleted: without it a blob that was delivered is no longer in its row and still in the file.
+    // Zeroes what is deleted: without it a blob that was delivered is no longer in its row and still in the file. In the log it
+    // stays until the writer empties that.
     db.execute_batch(
         "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
     )?;
