@@ -53,7 +53,8 @@ pub const CASES: &[Case] = &[
     ("no vault yet", |home| run(home, &["verify", "alice", "bob"], "")),
     ("a damaged vault", |home| vault(home, |bytes| bytes[..100].fill(0x55))),
     ("a flipped bit in a vault", |home| vault(home, |bytes| bytes[100] ^= 1)),
-    ("a vault of a newer version", |home| vault(home, |bytes| bytes[63] = 2)),
+    ("a vault of a newer version", |home| vault(home, |bytes| bytes[63] += 1)),
+    ("a vault of an older version", |home| vault(home, |bytes| bytes[63] -= 1)),
     ("another kind of file as the vault", |home| vault(home, |bytes| bytes[71] ^= 1)),
     ("a vault under another name", |home| {
         with_relay(home, |url| run(home, &["inbox", "alice", "--relay", url], "").ok());
@@ -70,7 +71,7 @@ pub const CASES: &[Case] = &[
     ("a passphrase without a terminal", |home| run(home, &["inbox", "alice", "--passphrase"], "")),
     ("a damaged database", |home| database(home, |bytes| bytes[..100].fill(0x55))),
     ("a flipped bit in a database", |home| database(home, |bytes| bytes[100] ^= 1)),
-    ("a database of a newer version", |home| database(home, |bytes| bytes[63] = 2)),
+    ("a database of a newer version", |home| database(home, |bytes| bytes[63] += 1)),
     ("another kind of file as the database", |home| database(home, |bytes| bytes[71] ^= 1)),
     ("two relays on one home", |home| {
         let relay = Relay::start(home);
