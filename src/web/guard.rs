@@ -11,6 +11,9 @@
 //! Browsers say where a request comes from: `Origin` on everything but plain reads, `Sec-Fetch-Site` on all. What changes
 //! something or stays open (other than GET and HEAD, WebSocket, event stream) must say so; a plain read need not.
 //! The cookie is `SameSite=Strict`, but other ports of this machine count as the same site: hence both checks.
+//!
+//! Limit: cookies know no ports. A browser sends this one to whatever else it visits on 127.0.0.1, and a server there can
+//! open the page with it until this run ends.
 
 use std::net::SocketAddr;
 
