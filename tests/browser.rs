@@ -20,3 +20,16 @@ mod look;
 mod relay;
 #[path = "browser/stage.rs"]
 mod stage;
+
+#[test]
+fn without_a_browser_that_is_said_once_and_is_a_failure_where_ci_is_set() {
+    let pages = |ci: Option<&str>| {
+        let mut tests = std::process::Command::new(std::env::current_exe().unwrap());
+        tests.args(["eye::", "--test-threads=2"]).env("PATH", "").env_remove("CI").envs(ci.map(|ci| ("CI", ci)));
+        let output = tests.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said.matches("passed over: no Chromium").count())
+    };
+    assert_eq!(pages(None), (true, 1));
+    assert_eq!(pages(Some("true")), (false, 0));
+}

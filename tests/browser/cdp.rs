@@ -13,11 +13,11 @@
 //! Source: <https://chromedevtools.github.io/devtools-protocol/>.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, Once, Weak};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt, StreamExt};
@@ -27,6 +27,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// How long a page may take for what is waited for, in milliseconds.
 const PATIENCE: u64 = 20_000;
+
+/// Written once, and past the test harness, which shows what is printed only if a test fails.
+const NOTICE: &[u8] = b"\npassed over: no Chromium is installed, so the pages were not tested\n";
+static SAID: Once = Once::new();
 
 /// The process, shared by the tests of this binary that run at the time; the last one ends it.
 struct Chromium {
@@ -72,7 +76,7 @@ impl Chromium {
                 std::env::var_os("CI").is_none(),
                 "no Chromium to test the pages with; install the package chromium"
             );
-            eprintln!("passed over: no Chromium is installed, so the pages were not tested");
+            SAID.call_once(|| std::io::stderr().write_all(NOTICE).unwrap());
             return None;
         };
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
