@@ -6,6 +6,8 @@ use std::path::Path;
 
 use blindrelay::client::contacts::Arrival;
 use blindrelay::client::vault::{Passphrase, StoredMessage, StoredState, Vault, VaultError};
+use blindrelay::protocol::SessionId;
+use blindrelay::protocol::params::PREKEY_DELETE;
 use blindrelay::protocol::session::Recipient;
 use blindrelay::wire::MessageId;
 use rand::SeedableRng;
@@ -65,6 +67,24 @@ fn a_stolen_vault_file_does_not_open_what_was_read_before() {
     let used = offered.iter().find(|offered| bob.prekeys.one_time.iter().all(|left| left.id != offered.id)).unwrap();
     let found = |file: &Path| fs::read(file).unwrap().windows(32).any(|bytes| bytes == used.pair.secret().expose());
     assert_eq!((found(&before), found(&after)), (true, false));
+}
+
+#[test]
+fn a_first_contact_is_remembered_as_long_as_its_prekey_lasts() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Vault::open(&dir.path().join("bob.vault"), &id("bob"), None, &mut dice()).unwrap();
+    let (mut vault, mut bob) = (open(), Person::new("bob", 2));
+    save(&mut vault, &bob);
+    let (read, other) = (SessionId([1; 32]), SessionId([2; 32]));
+    let prekey = bob.prekeys.newest().unwrap().id;
+    let consumed: Result<(), VaultError> = vault.transaction(|rows| rows.consume(None, &read, prekey));
+    consumed.unwrap();
+    drop(vault);
+    let mut vault = open();
+    assert_eq!([&read, &other].map(|session| vault.rows().remembers(session)), [true, false]);
+    bob.prekeys.renew(NOW + PREKEY_DELETE, &mut dice());
+    save(&mut vault, &bob);
+    assert!(!vault.rows().remembers(&read), "without its prekey nobody can begin it again");
 }
 
 #[test]
