@@ -141,9 +141,9 @@ pub(super) async fn until(
         }
         bail!("the relay ended the connection for good")
     };
-    timeout(PATIENCE, waiting)
-        .await
-        .unwrap_or_else(|_| bail!("the relay did not confirm {what} in time; what was taken is kept in the vault"))
+    timeout(PATIENCE, waiting).await.unwrap_or_else(|_| {
+        bail!("the relay did not confirm {what} in time; what was taken is kept in the vault, try again later")
+    })
 }
 
 /// Says what somebody should know who did not ask.

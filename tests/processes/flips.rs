@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use super::harness::{Ran, Relay, effort, home, run};
 
 /// What a person who holds a damaged file may be told: each of these says what to do next.
-const ADVICE: [&str; 7] = [
+const ADVICE: [&str; 8] = [
     "restore it",
     "use that version",
     "give it its name back",
@@ -20,6 +20,7 @@ const ADVICE: [&str; 7] = [
     "leave the passphrase option out",
     "with --passphrase-file FILE",
     "tried again later",
+    "try again later",
 ];
 
 /// Whether a command ended as it may.

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use blindrelay::client::vault::Vault;
 
-use super::harness::{Relay, any_contains, eventually, home, run};
+use super::harness::{PATIENCE, Relay, Talk, any_contains, eventually, home, run};
 
 /// Alice says one thing in the open and one sealed to people who read it; then the relay stops.
 fn two_messages(home: &Path, more: &[&str]) -> Relay {
@@ -73,6 +73,24 @@ fn a_delivered_blob_is_gone_from_the_files_of_a_running_relay_unless_it_hoards()
         eventually("the log is emptied", || std::fs::metadata(&log).unwrap().len() == 0);
         assert_eq!(any_contains(&home.path().join("relay"), part), stays, "{more:?}");
     }
+}
+
+#[test]
+fn mail_that_cannot_be_read_for_a_while_is_delivered_to_who_waits_for_it() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let url = relay.url();
+    run(home.path(), &["inbox", "bob", "--relay", &url], "").ok();
+    run(home.path(), &["send", "alice", "bob", "--relay", &url], "kept").ok();
+    let db = rusqlite::Connection::open(relay.database()).unwrap();
+    db.busy_timeout(PATIENCE).unwrap();
+    db.execute_batch("ALTER TABLE messages RENAME TO away").unwrap();
+    let bob = Talk::start(home.path(), &["inbox", "bob", "--relay", &url]);
+    eventually("the relay fails to read", || relay.log().contains("the database refused"));
+    db.execute_batch("ALTER TABLE away RENAME TO messages").unwrap();
+    let (status, lines) = bob.end();
+    assert!(status.success());
+    assert_eq!(lines, ["alice (sealed): kept"]);
 }
 
 #[test]
