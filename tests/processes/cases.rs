@@ -99,6 +99,15 @@ pub const CASES: &[Case] = &[
     ("a vault that may not be written", a_vault_that_may_not_be_written),
     ("a home that vanishes under a chat", a_home_that_vanishes),
     ("a home that vanishes under a relay", a_home_that_vanishes_under_a_relay),
+    ("a home whose name is not UTF-8", |home| {
+        let home = home.join(OsStr::from_bytes(b"h\xffme"));
+        fs::create_dir(&home).unwrap();
+        with_relay(&home, |url| {
+            run(&home, &["inbox", "bob", "--relay", url], "").ok();
+            run(&home, &["send", "alice", "bob", "--relay", url], "kept").ok();
+            run(&home, &["inbox", "bob", "--relay", url], "")
+        })
+    }),
     ("neither HOME nor --home", |home| {
         let mut command = blindrelay(home, &["inbox", "alice"]);
         command.env_remove("BLINDRELAY_HOME").env_remove("HOME");
