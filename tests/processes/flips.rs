@@ -6,10 +6,12 @@
 use std::fs;
 use std::path::Path;
 
+use blindrelay::wire::{ClientFrame, RelayFrame, Token};
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
 
 use super::harness::{Ran, Relay, effort, home, run};
+use super::raw::{Raw, hello, open};
 
 /// What a person who holds a damaged file may be told: each of these says what to do next.
 const ADVICE: [&str; 8] = [
@@ -64,29 +66,46 @@ fn a_bit_that_flips_in_a_vault_is_survived() {
 fn a_bit_that_flips_in_a_relays_database_is_survived() {
     let home = home();
     let mut relay = Relay::start(home.path());
-    let inbox = |relay: &Relay, all: &[&str]| {
-        run(home.path(), &[&["inbox", "alice", "--relay", &relay.url()], all].concat(), "")
-    };
-    inbox(&relay, &[]).ok();
-    run(home.path(), &["send", "bob", "alice", "--relay", &relay.url()], "kept").ok();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let token = Token::random(&mut rand::rng());
+    runtime.block_on(async {
+        let (mut alice, _) = Raw::hello(&relay.url(), "alice", &token).await;
+        alice.say(1, "alice", "kept").await;
+        alice.accepted(1).await;
+    });
     relay.stop("TERM");
     flip(&home.path().join("relay/relay.db"), 2, |place| {
         for beside in ["relay/relay.db-wal", "relay/relay.db-shm"] {
             let _gone = fs::remove_file(home.path().join(beside));
         }
-        let Some(relay) = Relay::if_it_starts(home.path()) else {
-            let log = fs::read_to_string(home.path().join("log")).unwrap();
-            let ran = Ran { code: Some(1), out: String::new(), err: log.lines().last().unwrap_or_default().to_owned() };
-            assert!(is_fine(&ran), "{place}: {ran:?}");
+        if let Some(mut relay) = Relay::if_it_starts(home.path()) {
+            runtime.block_on(is_answered(&relay, &token));
+            assert!(relay.is_running(), "{place}");
             return;
-        };
-        let ran = inbox(&relay, &[]);
-        assert!(is_fine(&ran), "{place}: {ran:?}\n{}", relay.log());
+        }
+        let log = fs::read_to_string(home.path().join("log")).unwrap();
+        let ran = Ran { code: Some(1), out: String::new(), err: log.lines().last().unwrap_or_default().to_owned() };
+        assert!(is_fine(&ran), "{place}: {ran:?}");
     });
     let relay = Relay::start(home.path());
-    // Alice may have put a damaged copy aside meanwhile; the genuine one she has.
-    assert_eq!(inbox(&relay, &["--all"]).out, "bob (sealed): kept\n");
+    runtime.block_on(async {
+        let (mut alice, _) = Raw::hello(&relay.url(), "alice", &token).await;
+        assert_eq!(alice.mail().await.payload, open("kept"));
+    });
     assert!(!relay.log().contains("panicked"), "{}", relay.log());
+}
+
+/// Alice is welcomed or told why not; and her next question, which is answered after her mail was read or was not, is answered too.
+async fn is_answered(relay: &Relay, token: &Token) {
+    let mut alice = Raw::connect(&relay.url()).await;
+    alice.send(&hello("alice", token)).await;
+    match alice.next().await {
+        Some(RelayFrame::Welcome(_)) => {}
+        Some(RelayFrame::Error { .. }) => return,
+        other => panic!("{other:?}"),
+    }
+    alice.send(&ClientFrame::Fetch { user: "nobody".parse().unwrap() }).await;
+    while let Some(RelayFrame::Deliver(_)) = alice.next().await {}
 }
 
 #[test]
