@@ -81,10 +81,10 @@ fn a_first_contact_is_remembered_as_long_as_its_prekey_lasts() {
     consumed.unwrap();
     drop(vault);
     let mut vault = open();
-    assert_eq!([&read, &other].map(|session| vault.rows().remembers(session)), [true, false]);
+    assert_eq!([&read, &other].map(|session| vault.rows().remembers(session).unwrap()), [true, false]);
     bob.prekeys.renew(NOW + PREKEY_DELETE, &mut dice());
     save(&mut vault, &bob);
-    assert!(!vault.rows().remembers(&read), "without its prekey nobody can begin it again");
+    assert!(!vault.rows().remembers(&read).unwrap(), "without its prekey nobody can begin it again");
 }
 
 #[test]

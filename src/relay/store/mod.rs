@@ -14,6 +14,7 @@
 //! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
 //! database and emptied.
 
+mod reserve;
 mod sql;
 
 use std::path::Path;
@@ -22,13 +23,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode as Sqlite};
+use rusqlite::{Connection, ErrorCode as Sqlite, ffi};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::archive::{ArchivedMessage, Thread};
 use super::limits::Limits;
 use crate::wire::{Bytes, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId};
+use reserve::Reserve;
 
 /// The most ops in one transaction.
 const BATCH: usize = 1_000;
@@ -130,7 +132,7 @@ impl Store {
     pub fn open(path: &Path, hoard: bool) -> Result<Self, StoreError> {
         let db = sql::open(path)?;
         let checkpoints = Connection::open(path)?;
-        Ok(Self::start(db, Some(checkpoints), hoard))
+        Ok(Self::start(db, Some(checkpoints), Some(Reserve::beside(path)), hoard))
     }
 
     /// A store in memory, for simulations.
@@ -138,7 +140,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Db`] if SQLite cannot start.
     pub fn in_memory(hoard: bool) -> Result<Self, StoreError> {
-        Ok(Self::start(sql::in_memory()?, None, hoard))
+        Ok(Self::start(sql::in_memory()?, None, None, hoard))
     }
 
     /// Queues an op. Should the thread end before it gets there, nobody answers: the relay then ends its connections.
@@ -172,12 +174,12 @@ impl Store {
         }
     }
 
-    fn start(db: Connection, checkpoints: Option<Connection>, hoard: bool) -> Self {
+    fn start(db: Connection, checkpoints: Option<Connection>, reserve: Option<Reserve>, hoard: bool) -> Self {
         let (ops, queue) = channel();
         let (committed, receiver) = unbounded_channel();
         let (stopped, stop) = channel();
         let writer = std::thread::spawn(move || {
-            Writer { db, hoard, tidy: false, committed }.run(&queue);
+            Writer { db, reserve, hoard, tidy: false, committed }.run(&queue);
             drop(stopped);
         });
         let mut threads = vec![writer];
@@ -198,6 +200,7 @@ fn checkpoint(db: &Connection, stop: &Receiver<()>) {
 
 struct Writer {
     db: Connection,
+    reserve: Option<Reserve>,
     hoard: bool,
     /// Whether the write-ahead log was emptied after the last batch.
     tidy: bool,
@@ -242,8 +245,8 @@ impl Writer {
         });
     }
 
-    /// One transaction for the batch. If it fails, each op gets one of its own: a full disk then refuses writes and lets
-    /// reads and acknowledgements through.
+    /// One transaction for the batch. If it fails, each op gets one of its own: a full disk then refuses new mail, and lets
+    /// reads and acknowledgements through, in the room that was kept for them.
     fn commit(&mut self, ops: &[Op], replies: Vec<Reply>) {
         match self.transaction(ops) {
             Ok(outcomes) => {
@@ -251,6 +254,7 @@ impl Writer {
                     self.give_out(reply, outcome);
                 }
             }
+            Err(error) if is_full(&error) && !ops.iter().any(takes_room) && self.spend() => self.commit(ops, replies),
             Err(error) if ops.len() == 1 => {
                 tracing::error!(%error, "the database refused");
                 replies.into_iter().zip(ops).for_each(|(reply, op)| reply.refuse(op, &error));
@@ -262,6 +266,9 @@ impl Writer {
     }
 
     fn transaction(&mut self, ops: &[Op]) -> rusqlite::Result<Vec<Outcome>> {
+        if ops.iter().any(takes_room) && self.reserve.as_mut().is_some_and(|reserve| !reserve.is_kept()) {
+            return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None));
+        }
         // A database that was moved or deleted while it is open takes writes all the same: nobody would find them again.
         let path = self.db.path().filter(|path| !path.is_empty()).map(Path::new);
         if let Some(gone) = path.filter(|path| !path.exists()) {
@@ -272,6 +279,10 @@ impl Writer {
         let outcomes = ops.iter().map(|op| apply(&rows, op)).collect::<rusqlite::Result<_>>()?;
         transaction.commit()?;
         Ok(outcomes)
+    }
+
+    fn spend(&mut self) -> bool {
+        self.reserve.as_mut().is_some_and(Reserve::spend)
     }
 
     fn give_out(&self, reply: Reply, outcome: Outcome) {
@@ -286,6 +297,15 @@ impl Writer {
             }
         }
     }
+}
+
+/// What is not taken when the disk is full. All else makes room, or takes little.
+fn takes_room(op: &Op) -> bool {
+    matches!(op, Op::Put { .. } | Op::Publish { .. })
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(Sqlite::DiskFull)
 }
 
 /// What else belongs to this batch.
@@ -352,8 +372,7 @@ impl Reply {
             Op::Ack { .. } => return self.give(Ok(Answer::Done)), // it stays, and is delivered again
             _ => (None, None),
         };
-        let full = error.sqlite_error_code() == Some(Sqlite::DiskFull);
-        let why = if full { "the relay's disk is full" } else { "the relay could not use its disk" };
+        let why = if is_full(error) { "the relay's disk is full" } else { "the relay could not use its disk" };
         let detail = format!("{why}; nothing was taken, it is tried again later");
         self.give(Ok(Answer::Frame(RelayFrame::Error { code: ErrorCode::NotStored, detail, id, user })));
     }
