@@ -17,6 +17,7 @@ mod processes {
     mod doubt;
     mod flips;
     mod floods;
+    mod full;
     mod harness;
     mod hostile;
     mod keeping;
@@ -29,6 +30,7 @@ mod processes {
     mod relays;
     mod scripts;
     mod sockets;
+    mod steps;
     mod tampering;
     mod terminals;
     mod tracer;

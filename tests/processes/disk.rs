@@ -146,10 +146,11 @@ impl Disk {
         }
     }
 
-    /// A file of this disk. SQLite's shared memory is none: it is made anew after a crash.
+    /// A file of this disk. SQLite's shared memory is made anew after a crash, and the relay's reserve is only room.
     fn file(&mut self, path: &Path) -> Option<&mut Stored> {
-        let ours = path.starts_with(&self.root) && !path.is_dir() && !path.to_str().unwrap().ends_with("-shm");
-        ours.then(|| self.files.entry(path.to_owned()).or_default())
+        let name = path.to_str().unwrap();
+        let matters = !path.is_dir() && !name.ends_with("-shm") && !name.ends_with(".reserve");
+        (matters && path.starts_with(&self.root)).then(|| self.files.entry(path.to_owned()).or_default())
     }
 }
 

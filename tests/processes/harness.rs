@@ -22,6 +22,11 @@ pub fn home() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+/// One in memory, if there is such a place: for many cycles in which no disk is at stake.
+pub fn home_in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| home())
+}
+
 /// The program with a home, without this machine's settings.
 pub fn blindrelay(home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blindrelay"));

@@ -21,7 +21,7 @@ use blindrelay::wire::{Bytes, ClientFrame, MessageId, RelayFrame};
 use tempfile::TempDir;
 
 use super::disk::{Disk, Left};
-use super::harness::{Relay, Talk, blindrelay, effort, home, run, run_command};
+use super::harness::{Relay, Talk, blindrelay, effort, home_in_memory, run, run_command};
 use super::tracer::{Deed, deeds, recorded, strace};
 
 /// The texts of the WebSocket frames in what was said: masked if a client said it, bare if a relay did.
@@ -54,8 +54,10 @@ trait Promises {
     fn broken(&self, dir: &Path) -> Vec<String>;
 }
 
-/// Cuts the power before every flush and after everything said, `stride` moments apart, and lists what is broken then.
-fn cut_everywhere(mut disk: Disk, deeds: &[Deed], stride: usize, promises: &mut impl Promises) -> Vec<String> {
+/// Cuts the power at so many moments, each before a flush or after something said, and lists what is broken then.
+fn cut_often(mut disk: Disk, deeds: &[Deed], cuts: usize, promises: &mut impl Promises) -> Vec<String> {
+    let moments = deeds.iter().filter(|deed| matches!(deed, Deed::Say(_) | Deed::Flush(..))).count();
+    assert!(moments > 10, "there is something to cut");
     let (mut broken, mut moment) = (Vec::new(), 0);
     for deed in deeds {
         if let Deed::Say(said) = deed {
@@ -63,9 +65,9 @@ fn cut_everywhere(mut disk: Disk, deeds: &[Deed], stride: usize, promises: &mut 
         }
         if let Deed::Say(_) | Deed::Flush(..) = deed {
             moment += 1;
-            for left in [Left::Nothing, Left::Part(moment)].into_iter().filter(|_| moment.is_multiple_of(stride as u64))
-            {
-                let after = scratch();
+            let cut = moment % moments.div_ceil(cuts) == 0;
+            for left in [Left::Nothing, Left::Part(moment as u64)].into_iter().filter(|_| cut) {
+                let after = home_in_memory();
                 disk.cut(left, after.path());
                 let found = promises.broken(after.path());
                 broken.extend(found.into_iter().map(|what| format!("moment {moment}, {left:?} left: {what}")));
@@ -73,13 +75,7 @@ fn cut_everywhere(mut disk: Disk, deeds: &[Deed], stride: usize, promises: &mut 
         }
         disk.take(deed);
     }
-    assert!(moment > 10, "there was something to cut");
     broken
-}
-
-/// A directory for copies: in memory if there is one, because to flush a copy costs time and proves nothing.
-fn scratch() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| home())
 }
 
 #[derive(Default)]
@@ -124,7 +120,7 @@ impl Promises for OfARelay {
 
 /// A relay's life under a tracer: two people talk, until it has moved some of it from the log into the database. Then it is killed.
 fn life_of_a_relay(more: &[&str]) -> (TempDir, Vec<Deed>) {
-    let (home, log) = (home(), home());
+    let (home, log) = (home_in_memory(), home_in_memory());
     let log = log.path().join("deeds");
     let mut relay = Relay::start_as(home.path(), |command| recorded(&command, &log, more));
     let mut alice = Talk::chat(home.path(), &relay, "alice", "bob", &[]);
@@ -151,11 +147,11 @@ fn what_a_relay_has_acknowledged_survives_a_power_cut_at_any_moment() {
     let (home, deeds) = life_of_a_relay(&[]);
     let disk = Disk::empty(home.path());
     let mut promises = OfARelay::default();
-    let broken = cut_everywhere(disk.clone(), &deeds, effort(3, 1), &mut promises);
+    let broken = cut_often(disk.clone(), &deeds, effort(50, 400), &mut promises);
     assert!(promises.accepted.len() > effort(6, 40) && !promises.handed_out.is_empty(), "much was promised");
     assert_eq!(broken, [""; 0]);
     // The control: on a disk that flushes nothing, though it says so, all of it is lost.
-    let broken = cut_everywhere(disk.lying(), &deeds, 7, &mut OfARelay::default());
+    let broken = cut_often(disk.lying(), &deeds, 10, &mut OfARelay::default());
     assert!(broken.iter().any(|what| what.contains("was accepted and is lost")), "{broken:?}");
 }
 
@@ -169,7 +165,7 @@ fn a_relay_acknowledges_nothing_whose_flush_was_refused() {
     let (home, deeds) = life_of_a_relay(&["-e", &refusals]);
     assert!(deeds.iter().any(|deed| matches!(deed, Deed::Flush(_, false))), "it was refused some");
     let mut promises = OfARelay::default();
-    let broken = cut_everywhere(Disk::empty(home.path()), &deeds, effort(3, 1), &mut promises);
+    let broken = cut_often(Disk::empty(home.path()), &deeds, effort(50, 400), &mut promises);
     assert!(promises.accepted.len() > effort(6, 40));
     assert_eq!(broken, [""; 0]);
 }
@@ -222,7 +218,7 @@ fn what_a_client_has_told_others_survives_a_power_cut_at_any_moment() {
     if !strace() {
         return;
     }
-    let (home, log) = (home(), home());
+    let (home, log) = (home_in_memory(), home_in_memory());
     let (users, log) = (home.path().join("users"), log.path().join("deeds"));
     let relay = Relay::start(home.path());
     let url = relay.url();
@@ -248,13 +244,13 @@ fn what_a_client_has_told_others_survives_a_power_cut_at_any_moment() {
         numbers: numbers.unwrap().map(Result::unwrap).collect(),
         ..OfAClient::default()
     };
-    for (lies, stride) in [(false, effort(5, 1)), (true, 5)] {
+    for (lies, cuts) in [(false, effort(15, 400)), (true, 5)] {
         let mut promises =
             OfAClient { texts: known.texts.clone(), numbers: known.numbers.clone(), ..OfAClient::default() };
         let mut broken = Vec::new();
         for (before, deeds) in &lives {
             let disk = if lies { before.clone().lying() } else { before.clone() };
-            broken.extend(cut_everywhere(disk, deeds, stride, &mut promises));
+            broken.extend(cut_often(disk, deeds, cuts, &mut promises));
         }
         assert_eq!(promises.kept.len(), 4, "three texts acknowledged, one sent");
         // The control: on a disk that flushes nothing, though it says so, it is lost.
