@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::crashes::{inbox, taken};
-use super::harness::{Ran, Relay, blindrelay, effort, home_in_memory, run, run_command};
+use super::harness::{Ran, Relay, Talk, blindrelay, effort, eventually, home_in_memory, run, run_command};
 use super::tracer::{STEPS, killed_at, strace};
 
 /// A home with a relay and bob.
@@ -104,4 +104,38 @@ fn a_reader_who_is_killed_at_any_step_gets_each_text_once() {
     fs::write(&vault, before).unwrap();
     let wrong = difference(&self::taken(home.path(), "alice"), &inbox(home.path(), "bob", &relay, "alice"));
     assert_eq!(wrong, ["acknowledged and not saved is lost"]);
+}
+
+#[test]
+fn a_relay_that_is_killed_at_any_flush_loses_nothing_and_repeats_nothing() {
+    if !strace() {
+        return;
+    }
+    let home = home_in_memory();
+    let mut relay = Relay::start(home.path());
+    let mut alice = Talk::chat(home.path(), &relay, "alice", "bob", &[]);
+    let mut bob = Talk::chat(home.path(), &relay, "bob", "alice", &[]);
+    let mut said = 0;
+    for n in (1..=13).step_by(effort(4, 1)) {
+        relay.kill();
+        // At one of its first flushes it does not even come to listen.
+        if relay.restarted_as(|command| killed_at(n, "fsync,fdatasync", &command)) {
+            eventually("a flush too many", || {
+                alice.say(&said.to_string());
+                said += 1;
+                !relay.is_running()
+            });
+        }
+        relay.restart();
+        alice.say(&said.to_string());
+        bob.wait(&format!("alice: {said}"));
+        said += 1;
+    }
+    assert!(alice.end().0.success() && said > 4, "all has left");
+    let (_, lines) = bob.end();
+    assert!(!lines.iter().any(|line| line.contains("missing")), "no gaps");
+    let all: Vec<String> = (0..said).map(|n| n.to_string()).collect();
+    let got = inbox(home.path(), "bob", &relay, "alice");
+    assert_eq!(difference(&all, &got), [""; 0]);
+    assert_eq!(got, all, "in order");
 }
