@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::client::Client;
 use crate::client::vault::{Passphrase, Vault, VaultError};
@@ -53,6 +54,7 @@ impl Args {
 
     /// Opens the user's vault, or makes it. One that has a passphrase asks for it at a terminal.
     pub(super) fn vault(&self, home: &Home, me: &UserId) -> Result<Vault> {
+        leave_no_core()?;
         let path = home.vault(me);
         let ask = || rpassword::prompt_password(format!("Passphrase of {me}'s vault: ")).map(Passphrase::new);
         let open = |passphrase: Option<&Passphrase>| Vault::open(&path, me, passphrase, &mut rand::rng());
@@ -81,6 +83,25 @@ impl Args {
         })?;
         non_empty(text.lines().next().unwrap_or_default().to_owned()).map(Some)
     }
+}
+
+/// From here on a crash leaves no file with the keys that were in memory, and nobody else's debugger reads them.
+pub(super) fn leave_no_core() -> Result<()> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).context("cannot forbid core files")?;
+    not_dumpable().context("cannot forbid core files")
+}
+
+/// Where a program takes cores over a pipe no limit counts, but this does.
+#[cfg(target_os = "linux")]
+fn not_dumpable() -> rustix::io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn not_dumpable() -> rustix::io::Result<()> {
+    Ok(())
 }
 
 /// Asks twice.
