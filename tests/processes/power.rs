@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::disk::{Disk, Left};
 use super::harness::{Relay, Talk, blindrelay, effort, home_in_memory, run, run_command};
-use super::tracer::{Deed, deeds, recorded, strace};
+use super::tracer::{Deed, deeds, recorded, strace, strace_of_a_client};
 
 /// The texts of the WebSocket frames in what was said: masked if a client said it, bare if a relay did.
 fn frames(mut said: &[u8]) -> Vec<Vec<u8>> {
@@ -215,7 +215,7 @@ fn texts(vault: &Vault) -> Result<BTreeSet<MessageId>, VaultError> {
 
 #[test]
 fn what_a_client_has_told_others_survives_a_power_cut_at_any_moment() {
-    if !strace() {
+    if !strace_of_a_client() {
         return;
     }
     let (home, log) = (home_in_memory(), home_in_memory());

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,6 +28,16 @@ pub fn strace() -> bool {
         eprintln!("passed over: needs strace, and leave to trace");
     }
     works
+}
+
+/// The same, to record what a client does: it lets nobody read its memory, root excepted.
+pub fn strace_of_a_client() -> bool {
+    let root = fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
+    assert!(root || std::env::var_os("CI").is_none(), "only root may record a client");
+    if !root {
+        eprintln!("passed over: only root may record a client");
+    }
+    root && strace()
 }
 
 /// The same command, with a tracer beside it. The process that is started is still the program's own.

@@ -1,10 +1,16 @@
 //! The vault of a user, as files: who may open it, what it says when it cannot be opened, and what lies in it.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use super::harness::{Ran, Relay, Talk, contains, home, mode, run, run_command};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use blindrelay::client::vault::{Passphrase, Vault};
+
+use super::harness::{Ran, Relay, Talk, blindrelay, contains, eventually, home, mode, run, run_command, signal};
 
 /// Makes `name`'s vault, with these options.
 fn join(home: &Path, relay: &Relay, name: &str, more: &[&str]) -> Ran {
@@ -138,11 +144,25 @@ fn with_a_passphrase_neither_texts_nor_keys_are_in_the_file() {
     assert!(through_7("correct house").fails(1).contains("wrong passphrase"));
 
     let vault = |name: &str| home.path().join(format!("users/{name}.vault"));
-    assert!(!contains(&vault("alice"), b"needle-of-alice"));
+    // What alice sent and what she got is in bob's vault, which has no passphrase, and not in hers.
     join(home.path(), &relay, "bob", &[]).ok();
-    assert!(contains(&vault("bob"), b"needle-of-alice"), "bob has no passphrase: there it is, and the search works");
+    run(home.path(), &["send", "bob", "alice", "--relay", &relay.url()], "needle-of-bob").ok();
+    assert!(join(home.path(), &relay, "alice", &option).ok().contains("needle-of-bob"));
+    for needle in [&b"needle-of-alice"[..], b"needle-of-bob"] {
+        assert_eq!(["alice", "bob"].map(|name| contains(&vault(name), needle)), [false, true]);
+    }
+    // Nor are the keys: what a search for hers in her file does not find, it finds for his in his.
+    let keys = |name: &str, passphrase: Option<&Passphrase>| {
+        let vault = Vault::open(&vault(name), &name.parse().unwrap(), passphrase, &mut rand::rng()).unwrap();
+        let (me, token) = vault.rows().identity().unwrap();
+        [*me.secrets()[0].expose(), *me.secrets()[1].expose(), *token.as_bytes()]
+    };
+    let (hers, his) = (keys("alice", Some(&Passphrase::new("correct horse".to_owned()))), keys("bob", None));
+    assert_eq!(hers.map(|key| contains(&vault("alice"), &key)), [false; 3]);
+    assert_eq!(his.map(|key| contains(&vault("bob"), &key)), [true; 3]);
     for secret in [&b"correct horse"[..], b"second line"] {
         assert!(!contains(&vault("alice"), secret));
+        assert!(contains(&file, secret), "and the search works");
     }
     // A passphrase on a vault that was made without one is a mistake that is named.
     let needless = join(home.path(), &relay, "bob", &option).fails(1);
@@ -191,4 +211,90 @@ fn a_vault_that_was_killed_in_the_middle_of_a_step_still_asks_for_its_passphrase
     let error = join(home.path(), &relay, "alice", &[]).fails(1);
     assert!(error.contains("has a passphrase"), "{error}");
     join(home.path(), &relay, "alice", &option).ok();
+}
+
+#[test]
+fn a_client_that_crashes_leaves_no_core() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    // Cores are wanted here, as far as this machine allows them. The control is a program that is as willing to leave one.
+    let willing = |command: &Command| {
+        let mut shell = Command::new("sh");
+        let script = "ulimit -c \"$(ulimit -H -c)\"; cd \"$BLINDRELAY_HOME\"; exec \"$0\" \"$@\"";
+        shell.args(["-c", script]).arg(command.get_program()).args(command.get_args());
+        shell.env("BLINDRELAY_HOME", home.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        shell
+    };
+    let limit = |id: u32| {
+        let limits = fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().to_owned();
+        line.split_whitespace().skip(4).take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let crash = |mut child: std::process::Child| {
+        signal("ABRT", child.id());
+        let status = child.wait().unwrap();
+        assert_eq!(status.signal(), Some(6));
+        status.core_dumped()
+    };
+    let mut cat = willing(&Command::new("cat")).spawn().unwrap();
+    let chat = blindrelay(home.path(), &["chat", "alice", "bob", "--relay", &relay.url()]);
+    let mut chat = willing(&chat).spawn().unwrap();
+    let mut first = [0; 1];
+    std::io::Read::read_exact(chat.stdout.as_mut().unwrap(), &mut first).unwrap();
+    writeln!(cat.stdin.as_mut().unwrap()).unwrap();
+    std::io::Read::read_exact(cat.stdout.as_mut().unwrap(), &mut first).unwrap();
+    assert_eq!(limit(chat.id()), ["0", "0"]);
+    let may = limit(cat.id());
+    assert!(!crash(chat), "no core");
+    assert_eq!(crash(cat), may[0] != "0", "the control, where the machine allows cores");
+}
+
+/// Whether a secret is in some bytes: as it is, as hexadecimal, or in either base64.
+fn tells(bytes: &[u8], secret: &[u8]) -> bool {
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let forms = [secret.to_vec(), hex.into(), STANDARD.encode(secret).into(), URL_SAFE_NO_PAD.encode(secret).into()];
+    forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == form))
+}
+
+#[test]
+fn no_secret_is_in_the_arguments_the_environment_or_what_is_printed() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let file = home.path().join("passphrase");
+    fs::write(&file, "correct horse\n").unwrap();
+    let mut alice = Talk::chat(home.path(), &relay, "alice", "bob", &["--passphrase-file", file.to_str().unwrap()]);
+    let _bob = Talk::chat(home.path(), &relay, "bob", "alice", &[]);
+    alice.say("hello");
+    alice.wait("delivered");
+    // For whoever may look: to others than root a client does not even show its environment.
+    let outside =
+        |id: u32| ["cmdline", "environ"].map(|what| fs::read(format!("/proc/{id}/{what}")).unwrap_or_default());
+    let mut seen = [outside(alice.id()), outside(relay.id())].concat();
+    alice.say("/who");
+    alice.say("/verify");
+    alice.say("/quit");
+    let (status, lines) = alice.end();
+    assert!(status.success());
+    seen.extend([lines.join("\n").into_bytes(), relay.log().into_bytes()]);
+    let passphrase = Passphrase::new("correct horse".to_owned());
+    let path = home.path().join("users/alice.vault");
+    let vault = Vault::open(&path, &"alice".parse().unwrap(), Some(&passphrase), &mut rand::rng()).unwrap();
+    let (me, token) = vault.rows().identity().unwrap();
+    let [ed25519, x25519] = me.secrets();
+    let secrets = [&b"correct horse"[..], ed25519.expose(), x25519.expose(), token.as_bytes()];
+    for secret in secrets {
+        assert!(!seen.iter().any(|bytes| tells(bytes, secret)));
+        // The control: a program that is given it in either way shows it.
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut cat = Command::new("sh")
+            .args(["-c", "cat; exit", &hex])
+            .env("SECRET", &hex)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        eventually("it shows", || outside(cat.id()).iter().all(|bytes| tells(bytes, secret)));
+        drop(cat.stdin.take());
+        cat.wait().unwrap();
+    }
+    assert!(seen.iter().any(|bytes| tells(bytes, b"chat")), "and it was looked at the right process");
 }
