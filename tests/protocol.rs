@@ -32,6 +32,9 @@ mod post;
 mod saving;
 #[path = "protocol/sessions.rs"]
 mod sessions;
+#[cfg(unix)]
+#[path = "protocol/silence.rs"]
+mod silence;
 #[path = "protocol/tamper.rs"]
 mod tamper;
 #[path = "protocol/theft.rs"]
