@@ -1,4 +1,4 @@
-//! `blindrelay inbox ME`: prints what arrived, for scripts. Each text once, unless `--all`.
+//! `blindrelay inbox ME`: prints what arrived, for scripts. Each text once, unless `--all`; after a crash rather twice than never.
 
 use std::fmt::Write;
 use std::process::ExitCode;

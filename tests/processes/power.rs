@@ -61,7 +61,9 @@ fn cut_often(mut disk: Disk, deeds: &[Deed], cuts: usize, promises: &mut impl Pr
     let (mut broken, mut moment) = (Vec::new(), 0);
     for deed in deeds {
         if let Deed::Say(said) = deed {
-            frames(said).iter().for_each(|frame| promises.hear(frame));
+            for frame in frames(said) {
+                promises.hear(&frame);
+            }
         }
         if let Deed::Say(_) | Deed::Flush(..) = deed {
             moment += 1;
