@@ -4,6 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The time of day, `HH:MM:SS` in UTC, of a moment in milliseconds since 1970.
+#[must_use]
+pub fn time_of_day(at: u64) -> String {
+    let seconds = at / 1000 % 86_400;
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 /// Tells the time in milliseconds since 1970. Clones of a manual clock share its hand.
 #[derive(Debug, Clone)]
 pub struct Clock(Kind);

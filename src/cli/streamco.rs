@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::json;
 
+use crate::clock::time_of_day;
 use crate::home::Home;
 use crate::streamco::{InboxMessage, inbox};
 use crate::wire::{RelayUrl, UserId, sanitise, sanitise_json};
@@ -47,7 +48,7 @@ pub(super) fn run(Args { command: Command::Inbox { user, json, relay } }: Args, 
             (None, Some(blob)) => format!("{}…", sanitise(&blob.chars().take(40).collect::<String>())),
             (None, None) => "(blob deleted after delivery)".to_owned(),
         };
-        writeln!(out, "{from} → {to} {} {size} B: {what}", sanitise(&mode))?;
+        writeln!(out, "{} {from} → {to} {} {size} B: {what}", time_of_day(at), sanitise(&mode))?;
     }
     super::print(&out)?;
     Ok(ExitCode::SUCCESS)

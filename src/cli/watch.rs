@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use axum::http::StatusCode;
 
+use crate::clock::time_of_day;
 use crate::home::{Home, HomeError};
 use crate::http::{self, Event, HttpError};
 use crate::relay::{SIGHTINGS, Sighting};
@@ -94,8 +95,7 @@ fn show(sighting: &Sighting, json: bool) -> io::Result<()> {
         return writeln!(out, "{line}").and_then(|()| out.flush());
     }
     let Sighting { n: _, id: _, at, from, to, size, payload } = sighting;
-    let seconds = at / 1000 % 86_400;
-    let time = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let time = time_of_day(*at);
     let (mode, what) = match payload {
         Payload::Open(Content::Text { text, .. }) => ("OPEN  ", sanitise(text)),
         Payload::Open(Content::Receipt { of, .. }) => ("OPEN  ", format!("[receipt for message {of}]")),

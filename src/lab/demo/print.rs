@@ -1,6 +1,7 @@
 //! The report as a page of 80 columns: what each party saw, what the search found, what the relay learnt anyway, and the verdict.
 
 use super::{Line, Place, Report, Row, Run};
+use crate::clock::time_of_day;
 use crate::wire::sanitise;
 
 const LABEL: usize = 12;
@@ -104,10 +105,9 @@ impl Page {
             sizes.sort_unstable();
             sizes.dedup();
             let sizes: Vec<String> = sizes.iter().map(|size| format!("{size} B")).collect();
-            let times = of
-                .first()
-                .zip(of.last())
-                .map_or_else(String::new, |(first, last)| format!("{} to {}", time(first.1), time(last.1)));
+            let times = of.first().zip(of.last()).map_or_else(String::new, |(first, last)| {
+                format!("{} to {}", time_of_day(first.1), time_of_day(last.1))
+            });
             self.say(&format!("{who}: {} messages, sizes {}, {times} UTC", of.len(), sizes.join(" and ")));
         }
         self.say("Who, with whom, when, how often and a size bucket are not hidden by encryption.");
@@ -178,9 +178,4 @@ fn size(bytes: u64) -> String {
         10_000..10_000_000 => format!("{} KB", bytes / 1000),
         _ => format!("{} MB", bytes / 1_000_000),
     }
-}
-
-fn time(at: u64) -> String {
-    let seconds = at / 1000 % 86_400;
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
