@@ -14,12 +14,14 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::wire::{RelayUrl, Token};
+use crate::wire::{MAX_FRAME, RelayUrl, Token};
 
 /// Connecting, and waiting for the head of the answer, may take this long each.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The largest body that is read whole, in bytes.
 const MAX_BODY: usize = 256 * 1024 * 1024;
+/// The longest event, in bytes: a relay's is little more than the frame that it is of.
+const MAX_EVENT: usize = 2 * MAX_FRAME;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -70,11 +72,14 @@ impl Events {
     /// The next one; none after the last. Cancel safe.
     ///
     /// # Errors
-    /// [`HttpError::NoAnswer`] if the connection broke.
+    /// [`HttpError::NoAnswer`] if the connection broke, or an event does not end.
     pub async fn next(&mut self) -> Result<Option<Event>, HttpError> {
         loop {
             if let Some(event) = take_event(&mut self.text) {
                 return Ok(Some(event));
+            }
+            if self.text.len() > MAX_EVENT {
+                return Err(HttpError::NoAnswer("it sends a line without an end".to_owned()));
             }
             match self.chunks.next().await {
                 Some(chunk) => self.text.extend_from_slice(&chunk.map_err(no_answer)?),

@@ -146,5 +146,6 @@ fn print(text: &str) -> anyhow::Result<()> {
 
 /// Says something to people. If they have gone too there is nobody left to tell.
 fn complain(text: &str) {
-    let _nobody = writeln!(io::stderr(), "blindrelay: {text}");
+    // In one piece: other processes may write to the same terminal.
+    let _nobody = io::stderr().write_all(format!("blindrelay: {text}\n").as_bytes());
 }

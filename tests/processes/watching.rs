@@ -1,10 +1,14 @@
 //! Who reads along: the operator's `watch` and the fictional partner's `streamco inbox`. Open texts are theirs, sealed ones are not.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+use std::sync::mpsc::channel;
 
+use blindrelay::wire::Token;
 use serde_json::Value;
 
-use super::harness::{Relay, Talk, home, run};
+use super::harness::{PATIENCE, Relay, Talk, blindrelay, home, run};
 
 /// What was said, and to whom.
 const OPEN: &str = "needle-in-the-open";
@@ -67,6 +71,40 @@ fn json_on_a_terminal_holds_no_command_of_a_peer_and_says_what_was_written() {
         let json: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(json.pointer(text).unwrap(), evil, "{line}");
     }
+}
+
+#[test]
+fn a_line_without_an_end_is_not_collected() {
+    let home = home();
+    fs::create_dir(home.path().join("relay")).unwrap();
+    fs::write(home.path().join("relay/operator.token"), Token::random(&mut rand::rng()).expose()).unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let endless = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _request = stream.read(&mut [0; 1024]).unwrap();
+        let mut sent = 0;
+        let mut next = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\ndata: ");
+        while next.is_ok() && sent < 256 << 20 {
+            next = stream.write_all(&[b'x'; 1 << 16]);
+            sent += 1 << 16;
+        }
+        sent
+    });
+    let mut command = blindrelay(home.path(), &["watch", "--json", "--relay", &url]);
+    let mut watch = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(watch.stderr.take().unwrap());
+    let (line, told) = channel();
+    std::thread::spawn(move || {
+        let mut told = String::new();
+        stderr.read_line(&mut told).map(|_| line.send(told))
+    });
+    let told = told.recv_timeout(PATIENCE).unwrap_or_default();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(told.contains("a line without an end") && told.contains("waiting for a relay there"), "{told}");
+    let sent = endless.join().unwrap();
+    assert!(sent < 32 << 20, "{sent} bytes were taken");
 }
 
 #[test]
