@@ -86,7 +86,7 @@ fn a_line_without_an_end_is_not_collected() {
         let mut sent = 0;
         let mut next = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\ndata: ");
         while next.is_ok() && sent < 256 << 20 {
-            next = stream.write_all(&[b'x'; 1 << 16]);
+            next = stream.write_all("x".repeat(1 << 16).as_bytes());
             sent += 1 << 16;
         }
         sent
