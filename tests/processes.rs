@@ -21,8 +21,10 @@ mod processes {
     mod harness;
     mod hostile;
     mod keeping;
+    mod ledger;
     mod limits;
     mod listed;
+    mod load;
     mod pair;
     mod power;
     mod program;
