@@ -2,7 +2,8 @@
 
 use blindrelay::client::messenger::Messenger;
 use blindrelay::client::vault::Vault;
-use blindrelay::wire::{ClientFrame, RelayFrame};
+use blindrelay::protocol::params::ONE_TIME_STOCK;
+use blindrelay::wire::{Bytes, ClientFrame, RelayFrame, Welcome};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 use rusqlite::Connection;
@@ -44,4 +45,25 @@ fn what_could_not_be_saved_is_neither_sent_nor_acknowledged() {
     let step = bob.receive(mail, NOW, &mut rng).unwrap();
     assert_eq!(shown(&step.events), ["two (in order)"], "it is as if the first time had not been");
     assert!(step.frames.iter().any(|frame| matches!(frame, ClientFrame::Ack { .. })));
+}
+
+#[test]
+fn one_time_keys_come_with_a_prekey_that_no_older_copy_of_the_vault_knows() {
+    let mut rng = ChaCha20Rng::seed_from_u64(3);
+    let vault = Vault::in_memory(&id("bob"), &mut rng).unwrap();
+    let mut bob = Messenger::open(vault, NOW, &mut rng).unwrap();
+    let mut published = |known: Option<&(Bytes, Bytes)>, one_time_left| {
+        let (identity, prekey) = known.cloned().unzip();
+        let welcome = RelayFrame::Welcome(Welcome { identity, prekey, one_time_left, waiting: 0 });
+        let frames = bob.receive(welcome, NOW, &mut rng).unwrap().frames;
+        frames.into_iter().find_map(|frame| match frame {
+            ClientFrame::Publish { identity, prekey, one_time } => Some(((identity, prekey), one_time.len())),
+            _ => None,
+        })
+    };
+    let (first, _) = published(None, 0).unwrap();
+    // The control: while there are enough, nothing is published. Then all of it is new.
+    assert_eq!(published(Some(&first), ONE_TIME_STOCK), None);
+    let (second, keys) = published(Some(&first), 3).unwrap();
+    assert!(second.0 == first.0 && second.1 != first.1 && keys == ONE_TIME_STOCK);
 }
