@@ -178,7 +178,7 @@ fn main() -> Result<()> {
             ("commitment", commitment, "the other 32: this blob is for this key and no other"),
             ("sealed body", &sealed_body, "the padded text, sealed; bound to all before it"),
             ("blob", &blob, "all of this, one after another: what the relay gets"),
-            ("SHA-256 of the blob", &Sha256::digest(&blob), "the same in every run: nothing here is left to chance"),
+            ("SHA-256 of the blob", &Sha256::digest(&blob), "the same in every run"),
         ],
     );
 
