@@ -103,6 +103,7 @@ fn whatever_happens_each_text_is_shown_once_or_known_to_be_missing_and_all_recov
     let full = std::env::var("EFFORT").is_ok_and(|effort| effort == "full");
     let one = std::env::var("SEED").ok().map(|seed| seed.parse().expect("SEED is a number"));
     let seeds = one.map_or(0..if full { 1_000 } else { 20 }, |seed: u64| seed..seed + 1);
+    let schedules = seeds.end - seeds.start;
     let (tally, failures) = explore(seeds);
     println!("{tally:?}");
     for (seed, (Broken(rule, what), _)) in &failures {
@@ -116,6 +117,8 @@ fn whatever_happens_each_text_is_shown_once_or_known_to_be_missing_and_all_recov
             weather(*seed)
         );
     }
+    let count = |what| tally.get(what).copied().unwrap_or_default();
+    println!("tried: {schedules} schedules of {STEPS} steps, {} texts, {} restarts", count("said"), count("restarted"));
     let missing: Vec<_> = HAPPENED.iter().filter(|what| !tally.contains_key(**what)).collect();
     assert!(one.is_some() || missing.is_empty(), "never happened: {missing:?}");
 }

@@ -60,6 +60,7 @@ fn a_bit_that_flips_in_a_vault_is_survived() {
         assert!(is_fine(&ran), "{place}: {ran:?}");
     });
     assert_eq!(inbox().ok(), "bob (sealed): kept\n");
+    println!("tried: {} flipped bits in a vault", effort(40, 500));
 }
 
 #[test]
@@ -93,6 +94,7 @@ fn a_bit_that_flips_in_a_relays_database_is_survived() {
         assert_eq!(alice.mail().await.payload, open("kept"));
     });
     assert!(!relay.log().contains("panicked"), "{}", relay.log());
+    println!("tried: {} flipped bits in a relay's database", effort(40, 500));
 }
 
 /// Alice is welcomed or told why not; and her next question, which is answered after her mail was read or was not, is answered too.

@@ -128,7 +128,7 @@ impl Ledger {
         let mut took: Vec<Duration> = self.0.lock().unwrap().took.values().copied().collect();
         took.sort_unstable();
         let at = |percent: usize| took[(took.len() - 1) * percent / 100];
-        println!("{what}: {expected} messages, p50 {:.1?}, p99 {:.1?}, longest {:.1?}", at(50), at(99), at(100));
+        println!("tried: {what}: {expected} messages, p50 {:.1?}, p99 {:.1?}, longest {:.1?}", at(50), at(99), at(100));
         assert!(at(100) < bound, "{what}: somebody waited {:?}", at(100));
     }
 }

@@ -86,7 +86,7 @@ async fn many_idle_busy_slow_greedy_and_returning_clients_lose_nothing() {
     let after = memory(&relay);
     #[allow(clippy::cast_precision_loss)]
     let each_kib = (after - before) * 1024.0 / idle as f64;
-    println!("{idle} idle connections: {before:.0} → {after:.0} MiB, {each_kib:.1} KiB each");
+    println!("tried: {idle} idle connections: {before:.0} → {after:.0} MiB, {each_kib:.1} KiB each");
 
     // Ten clients, two hundred messages a second.
     let first = idle..idle + 10;
@@ -102,7 +102,7 @@ async fn many_idle_busy_slow_greedy_and_returning_clients_lose_nothing() {
         socket.send(Message::Ping(vec![1].into())).await.unwrap();
         assert!(matches!(socket.next().await, Some(Ok(Message::Pong(_)))), "whoever was idle is still there");
     }
-    println!("and {idle} idle ones are still there; the relay has {:.0} MiB", memory(&relay));
+    println!("tried: {idle} idle ones are still there; the relay has {:.0} MiB", memory(&relay));
     drop(sockets);
 
     // In the middle the relay is killed, and all come back at once.
@@ -198,7 +198,7 @@ async fn flooder(relay: &Relay, others: std::ops::Range<usize>, me: usize, ticks
         say(&mut reader, &ClientFrame::Ack { seq: mail.seq }).await;
     }
     let accepted = ledger.accepted_so_far();
-    println!("the one who floods: {sent} sent, {refused} refused");
+    println!("tried: the one who floods: {sent} sent, {refused} refused");
     ledger.settle("what was accepted of it", accepted, SETTLED).await;
     let Limits { send, .. } = Limits::default();
     assert!(accepted >= send.burst as usize, "she got what anybody gets");

@@ -152,6 +152,7 @@ fn what_a_relay_has_acknowledged_survives_a_power_cut_at_any_moment() {
     let broken = cut_often(disk.clone(), &deeds, effort(50, 400), &mut promises);
     assert!(promises.accepted.len() > effort(6, 40) && !promises.handed_out.is_empty(), "much was promised");
     assert_eq!(broken, [""; 0]);
+    println!("tried: {} power cuts of a relay, {} promises", effort(50, 400), promises.accepted.len());
     // The control: on a disk that flushes nothing, though it says so, all of it is lost.
     let broken = cut_often(disk.lying(), &deeds, 10, &mut OfARelay::default());
     assert!(broken.iter().any(|what| what.contains("was accepted and is lost")), "{broken:?}");
@@ -255,6 +256,9 @@ fn what_a_client_has_told_others_survives_a_power_cut_at_any_moment() {
             broken.extend(cut_often(disk, deeds, cuts, &mut promises));
         }
         assert_eq!(promises.kept.len(), 4, "three texts acknowledged, one sent");
+        if !lies {
+            println!("tried: {} power cuts of a client", lives.len() * cuts);
+        }
         // The control: on a disk that flushes nothing, though it says so, it is lost.
         assert_eq!(broken.is_empty(), !lies, "{broken:#?}");
     }

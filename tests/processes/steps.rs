@@ -55,6 +55,7 @@ fn a_writer_who_is_killed_at_any_step_has_sent_what_was_taken_once() {
         }
     }
     assert!(killed.len() > 7, "they were killed at {} steps", killed.len());
+    println!("tried: kills of a writer at {} steps", killed.len());
     killed.dedup();
     let wrong = || {
         let all = killed.iter().map(|from| (taken(home.path(), from), inbox(home.path(), "bob", &relay, from)));
@@ -92,6 +93,7 @@ fn a_reader_who_is_killed_at_any_step_gets_each_text_once() {
         killed += 1;
     }
     assert!(killed > 4, "it was killed at {killed} steps");
+    println!("tried: kills of a reader at {killed} steps");
     let taken = taken(home.path(), "alice");
     assert_eq!(difference(&taken, &inbox(home.path(), "bob", &relay, "alice")), [""; 0]);
     assert!(taken.iter().all(|text| printed.contains(text.as_str())), "each was printed when it was new");
@@ -138,4 +140,5 @@ fn a_relay_that_is_killed_at_any_flush_loses_nothing_and_repeats_nothing() {
     let got = inbox(home.path(), "bob", &relay, "alice");
     assert_eq!(difference(&all, &got), [""; 0]);
     assert_eq!(got, all, "in order");
+    println!("tried: kills of a relay at its flushes 1 to 13, {said} texts");
 }
