@@ -169,6 +169,12 @@ impl Browser {
     }
 
     async fn call(&self, session: &str, method: &str, params: Value) -> Value {
+        let mut answer = self.ask(session, method, params).await;
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].take()
+    }
+
+    async fn ask(&self, session: &str, method: &str, params: Value) -> Value {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let mut request = json!({ "id": id, "method": method, "params": params });
         if !session.is_empty() {
@@ -177,9 +183,7 @@ impl Browser {
         let (answer, answered) = oneshot::channel();
         self.0.heard.answers.lock().unwrap().insert(id, answer);
         self.0.out.send(Message::text(request.to_string())).unwrap();
-        let mut answer = answered.await.expect("the browser has gone");
-        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-        answer["result"].take()
+        answered.await.expect("the browser has gone")
     }
 }
 
@@ -194,6 +198,12 @@ impl Page {
     /// A second page with the same cookies.
     pub async fn beside(&self) -> Page {
         self.browser.page_in(&self.context).await
+    }
+
+    /// What an expression gives on a page that is on its way somewhere else: null while it is neither here nor there.
+    pub async fn evaluate_on_the_way(&self, expression: &str) -> Value {
+        let params = json!({ "expression": expression });
+        self.browser.ask(&self.session, "Runtime.evaluate", params).await["result"]["result"]["value"].take()
     }
 
     /// Any command of the protocol.

@@ -230,11 +230,8 @@ async fn pages_of_an_earlier_run_say_what_to_open_instead() {
     let file = dir.path().join("stage.html");
     std::fs::write(&file, format!("<meta http-equiv=\"refresh\" content=\"0;url={}\">", first.url)).unwrap();
     page.call("Page.navigate", json!({ "url": format!("file://{}", file.display()) })).await;
-    loop {
-        let params = json!({ "expression": "Boolean(document.querySelector('#guide select'))" });
-        if page.call("Runtime.evaluate", params).await["result"]["value"] == true {
-            break;
-        }
+    while page.evaluate_on_the_way("Boolean(document.querySelector('#guide select'))").await != true {
+        tokio::task::yield_now().await;
     }
     drop(first);
     page.until_text("#notices", "The stage does not answer").await;
