@@ -108,6 +108,10 @@ impl Ledger {
         }
     }
 
+    pub fn sent_so_far(&self) -> usize {
+        self.0.lock().unwrap().sent.len()
+    }
+
     pub fn accepted_so_far(&self) -> usize {
         self.0.lock().unwrap().accepted.len()
     }
@@ -118,18 +122,29 @@ impl Ledger {
         books.accepted.iter().filter(|id| !books.took.contains_key(id)).count()
     }
 
-    /// Waits until so many are accepted and have arrived, and prints how long they took. None may take too long.
-    pub async fn settle(&self, what: &str, expected: usize, bound: Duration) {
+    /// Waits until so many are accepted and have arrived: how long they took, or what is wrong. None may take longer than `bound`.
+    pub async fn settled(&self, expected: usize, bound: Duration) -> Result<String, String> {
         let deadline = Instant::now() + SETTLED;
         while (self.accepted_so_far() < expected || self.lost() > 0) && Instant::now() < deadline {
             sleep(Duration::from_millis(10)).await;
         }
-        assert_eq!((self.accepted_so_far(), self.lost()), (expected, 0), "{what}: accepted, lost");
+        let (accepted, lost) = (self.accepted_so_far(), self.lost());
+        if (accepted, lost) != (expected, 0) {
+            return Err(format!("{accepted} of {expected} accepted, {lost} lost"));
+        }
         let mut took: Vec<Duration> = self.0.lock().unwrap().took.values().copied().collect();
         took.sort_unstable();
         let at = |percent: usize| took[(took.len() - 1) * percent / 100];
-        println!("tried: {what}: {expected} messages, p50 {:.1?}, p99 {:.1?}, longest {:.1?}", at(50), at(99), at(100));
-        assert!(at(100) < bound, "{what}: somebody waited {:?}", at(100));
+        let summary = format!("p50 {:.1?}, p99 {:.1?}, longest {:.1?}", at(50), at(99), at(100));
+        if at(100) < bound { Ok(summary) } else { Err(format!("somebody waited: {summary}")) }
+    }
+
+    /// The same, printed, and nothing may be wrong.
+    pub async fn settle(&self, what: &str, expected: usize, bound: Duration) {
+        match self.settled(expected, bound).await {
+            Ok(summary) => println!("tried: {what}: {expected} messages, {summary}"),
+            Err(complaint) => panic!("{what}: {complaint}"),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::task::block_in_place;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::harness::{PATIENCE, Relay, effort, home};
+use super::harness::{PATIENCE, Relay, effort, home, signal};
 use super::ledger::{Crowd, Ledger, SETTLED, connect, hear, join, name, say, token};
 use super::raw::small_relay;
 
@@ -248,4 +248,23 @@ async fn a_relay_that_forgets_and_a_reader_who_acknowledges_too_soon_are_found_o
         };
         assert_eq!(lost(&address, hasty, goes_and_comes).await, expected, "acknowledged too soon: {hasty}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_makes_everybody_wait_is_found_out_by_the_ledger() {
+    let (home, longer) = (known(2), Duration::from_millis(300));
+    let relay = Relay::start(home.path());
+    let crowd = Crowd::start(&relay, 0..2, 20, Duration::from_millis(20));
+    while crowd.ledger.accepted_so_far() == 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    signal("STOP", relay.id());
+    let before = crowd.ledger.sent_so_far();
+    while crowd.ledger.sent_so_far() == before {
+        sleep(Duration::from_millis(5)).await;
+    }
+    sleep(longer).await; // the relay stands still for so long
+    signal("CONT", relay.id());
+    let complaint = crowd.ledger.settled(crowd.total, longer).await.unwrap_err();
+    assert!(complaint.contains("somebody waited"), "{complaint}");
 }
