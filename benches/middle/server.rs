@@ -76,7 +76,9 @@ impl Drop for Server {
 pub async fn serve(dir: &Path) -> Result<()> {
     let store = Store::open(&dir.join("relay.db"), false)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let relay = Relay::start(store, Clock::system(), Limits::unlimited(), [0; 32]);
+    // Whoever waits for its turn says nothing for a while.
+    let limits = Limits { idle: Duration::from_hours(1), ..Limits::unlimited() };
+    let relay = Relay::start(store, Clock::system(), limits, [0; 32]);
     let app = relay.router();
     println!("{}", listener.local_addr()?);
     std::io::stdout().flush()?;
