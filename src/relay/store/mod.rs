@@ -14,6 +14,7 @@
 //! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
 //! database and emptied.
 
+mod log;
 mod reserve;
 mod sql;
 
@@ -36,8 +37,6 @@ use reserve::Reserve;
 const BATCH: usize = 1_000;
 /// How long acknowledgements wait for another op, to share its flush.
 const COMPANY: Duration = Duration::from_millis(10);
-/// How often the write-ahead log is moved into the database, off the writer's thread.
-const CHECKPOINT: Duration = Duration::from_secs(1);
 /// When nothing is asked for so long, the log is emptied: nobody waits for that.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long a transaction waits for somebody else who uses the file.
@@ -178,23 +177,17 @@ impl Store {
         let (ops, queue) = channel();
         let (committed, receiver) = unbounded_channel();
         let (stopped, stop) = channel();
+        let its_rest = log::Rest::default();
+        let rest = its_rest.clone();
         let writer = std::thread::spawn(move || {
-            Writer { db, reserve, hoard, tidy: false, committed }.run(&queue);
+            Writer { db, reserve, hoard, rest, tidy: false, committed }.run(&queue);
             drop(stopped);
         });
         let mut threads = vec![writer];
-        threads.extend(checkpoints.map(|db| std::thread::spawn(move || checkpoint(&db, &stop))));
+        let beside = |db| move || log::keep_short(&db, &its_rest, &stop, log::EVERY, log::LONG);
+        threads.extend(checkpoints.map(|db| std::thread::spawn(beside(db))));
         let committed = Mutex::new(Some(receiver));
         Self(Arc::new(Handle { ops, committed, threads: Mutex::new(threads) }))
-    }
-}
-
-/// Off the writer's thread, because a checkpoint can take tens of milliseconds. Ends with the writer.
-fn checkpoint(db: &Connection, stop: &Receiver<()>) {
-    while stop.recv_timeout(CHECKPOINT) == Err(RecvTimeoutError::Timeout) {
-        if let Err(error) = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::warn!(%error, "checkpoint failed; tried again in a second");
-        }
     }
 }
 
@@ -202,6 +195,8 @@ struct Writer {
     db: Connection,
     reserve: Option<Reserve>,
     hoard: bool,
+    /// The rest of a long write-ahead log.
+    rest: log::Rest,
     /// Whether the write-ahead log was emptied after the last batch.
     tidy: bool,
     committed: UnboundedSender<Arc<Envelope>>,
@@ -218,6 +213,7 @@ impl Writer {
             }
             stopping = ops.iter().any(|op| matches!(op, Op::Stop));
             self.commit(&ops, replies);
+            self.rest.move_if_long(&self.db);
             self.tidy = false;
         }
         self.empty_log();
