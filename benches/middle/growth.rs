@@ -39,8 +39,15 @@ impl Full {
             name = some.end;
             drop(open(server.address, some.map(|name| Frames::new(name, SIZE))).await?);
         }
-        let senders = open(server.address, (0..SENDERS).map(|n| Frames::new(mailboxes + n, SIZE))).await?;
-        Ok(Self { dir, server, mailboxes, senders })
+        let mut full = Self { dir, server, mailboxes, senders: Vec::new() };
+        full.connect().await?;
+        Ok(full)
+    }
+
+    async fn connect(&mut self) -> Result<()> {
+        let names = (0..SENDERS).map(|n| Frames::new(self.mailboxes + n, SIZE));
+        self.senders = open(self.server.address, names).await?;
+        Ok(())
     }
 
     /// Sends to mailboxes at random: messages a second, and microseconds of the server's processor for each.
@@ -65,13 +72,16 @@ impl Full {
         Ok([messages / start.elapsed().as_secs_f64(), (self.server.cpu() - before) / messages * 1e6])
     }
 
-    /// Milliseconds from the start of the process until a client is welcome.
-    async fn restart(&mut self) -> Result<f64> {
+    /// Milliseconds from the start of the process until a client is welcome, after it was killed with something in its log.
+    async fn restart(&mut self, time: Duration) -> Result<f64> {
+        self.flood(time, u64::MAX).await?;
         self.server.kill();
         let start = Instant::now();
         self.server = Server::relay(self.dir.path())?;
         Connection::open(self.server.address, Frames::new(0, SIZE)).await?;
-        Ok(start.elapsed().as_secs_f64() * 1e3)
+        let took = start.elapsed();
+        self.connect().await?;
+        Ok(took.as_secs_f64() * 1e3)
     }
 }
 
@@ -106,7 +116,7 @@ pub fn run(effort: Effort) -> Result<()> {
         }
         let mut restarts = Vec::new();
         for _ in 0..5 {
-            restarts.push(fulls[2].restart().await?);
+            restarts.push(fulls[2].restart(time).await?);
         }
         let restart = median(restarts);
         println!("  restart with {stored} stored, after kill -9: {restart:.0} ms  {}", at_most(restart, 100.0, " ms"));

@@ -100,7 +100,9 @@ pub enum VaultError {
     )]
     Unwritable(rusqlite::Error),
     /// The database refused a step. Nothing of it was kept.
-    #[error("the vault refused a step, nothing was changed: {0}")]
+    #[error(
+        "the vault refused a step, nothing was changed: {0}; try again, and if it stays so, restore it from a backup"
+    )]
     Db(rusqlite::Error),
     /// A row does not read as what it should be.
     #[error("a row of the vault is damaged: restore it from a backup, or move it away and begin anew")]
