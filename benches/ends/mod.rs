@@ -66,7 +66,13 @@ pub fn run(peer: Option<&mut dyn Pair>, quick: bool) {
                 &mut || micros(200, || peer.one_way(&text)),
             ],
         );
-        row(&format!("seal + open, one way, {size} B"), "µs", figures, alone, &to_peer(figures, one_way));
+        row(
+            &format!("seal + open, one way, {size} B"),
+            "µs",
+            figures,
+            alone,
+            &to_peer(figures, one_way.filter(|_| !alone)),
+        );
     }
     for (size, bound) in [(64, None), (1024, Some(1.05))] {
         let text = vec![0x42; size];
@@ -78,7 +84,13 @@ pub fn run(peer: Option<&mut dyn Pair>, quick: bool) {
                 &mut || micros(20, || peer.ping_pong(&text)),
             ],
         );
-        row(&format!("seal + open, ping-pong, {size} B"), "µs", figures, alone, &to_peer(figures, bound));
+        row(
+            &format!("seal + open, ping-pong, {size} B"),
+            "µs",
+            figures,
+            alone,
+            &to_peer(figures, bound.filter(|_| !alone)),
+        );
     }
     let text = vec![0x42; 1024];
     let figures = in_turn(
@@ -148,7 +160,7 @@ fn in_memory(pair: &mut dyn Pair, quick: bool) -> f64 {
 }
 
 fn to_peer([ours, _, peer]: [f64; 3], bound: Option<f64>) -> String {
-    bound.filter(|_| peer > 0.0).map(|bound| format!("peer {}", at_most(ours / peer, bound, "×"))).unwrap_or_default()
+    bound.map(|bound| format!("peer {}", at_most(ours / peer, bound, "×"))).unwrap_or_default()
 }
 
 fn head(ours: &str, peer: &str) {
@@ -165,5 +177,6 @@ fn row(name: &str, unit: &str, [ours, primitives, peer]: [f64; 3], alone: bool, 
         }
     };
     let peer = if alone { String::new() } else { beside(peer) };
-    println!("{name:<40}{ours:>9.1} {unit:<2}{}{peer}  {target}", beside(primitives));
+    let line = format!("{name:<40}{ours:>9.1} {unit:<2}{}{peer}  {target}", beside(primitives));
+    println!("{}", line.trim_end());
 }

@@ -112,7 +112,8 @@ pub fn run(effort: Effort) -> Result<()> {
             let more = |bound| {
                 format!("time {} · processor {:.2}×", at_most(figures[0][0] / rate, bound, "×"), cpu / figures[0][1])
             };
-            println!("  {name:<28}{rate:>13.0}/s{cpu:>14.2} µs  {}", bound.map(more).unwrap_or_default());
+            let line = format!("  {name:<28}{rate:>13.0}/s{cpu:>14.2} µs  {}", bound.map(more).unwrap_or_default());
+            println!("{}", line.trim_end());
         }
         let mut restarts = Vec::new();
         for _ in 0..5 {

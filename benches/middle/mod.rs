@@ -133,8 +133,9 @@ fn head(sides: &[Box<dyn Side>]) {
 fn row(name: &str, unit: &str, figures: &[[f64; 2]], column: usize, target: &str) {
     let digits = if figures[0][column] < 100.0 { 2 } else { 0 };
     let cells: String = figures.iter().map(|figures| format!("{:>11.digits$} {unit:<3}", figures[column])).collect();
-    match figures {
-        [ours, peer] => println!("  {name:<28}{cells}{:>8.2}×  {target}", ours[column] / peer[column]),
-        _ => println!("  {name:<28}{cells}  {target}"),
-    }
+    let ratio = match figures {
+        [ours, peer] => format!("{:>8.2}×", ours[column] / peer[column]),
+        _ => String::new(),
+    };
+    println!("{}", format!("  {name:<28}{cells}{ratio}  {target}").trim_end());
 }
