@@ -132,7 +132,7 @@ impl Chat {
             let texts = if unsent == 1 { "1 text has" } else { &format!("{unsent} texts have") };
             self.screen.print(Tone::Quiet, &format!("{texts} not left yet: kept in your vault for the next time"))?;
         }
-        self.client.close().await?;
+        me::close(self.client).await;
         let done = !refused && (quit || unsent == 0 || self.screen.is_terminal());
         Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

@@ -44,7 +44,7 @@ pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
         )),
     };
     match outcome {
-        Err(error) => Ok(chat.screen.print(Tone::Alarm, &format!("! {error:#}"))?),
+        Err(error) => chat.screen.print(Tone::Alarm, &format!("! {error:#}")),
         Ok(()) => Ok(()),
     }
 }
@@ -55,10 +55,10 @@ fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> R
             let mode = if argument == "open" { Mode::Open } else { Mode::Sealed };
             chat.client.set_mode(peer, mode)?;
             chat.say_mode(mode)?;
-            Ok(chat.screen.print(
+            chat.screen.print(
                 Tone::Quiet,
                 &format!("This is your side; {peer} types /mode {argument} too. A sealed side puts open lines aside."),
-            )?)
+            )
         }
         ("/mode", "") => {
             let contact = chat.client.messenger().rows().contact(peer)?;
@@ -71,21 +71,21 @@ fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> R
         ("/verify", "") => verify(chat, peer),
         ("/accept", "") => {
             chat.client.accept_key(peer)?;
-            Ok(chat.screen.print(
+            chat.screen.print(
                 Tone::Quiet,
                 "the changed key is on record now, not compared yet (/verify). What was held leaves; what the relay had before is not sent again.",
-            )?)
+            )
         }
         ("/reject", "") => {
             chat.client.reject_key(peer)?;
-            Ok(chat.screen.print(Tone::Quiet, "the key on record stays; what was held leaves for it")?)
+            chat.screen.print(Tone::Quiet, "the key on record stays; what was held leaves for it")
         }
         ("/reset", "") => {
             chat.client.reset(peer)?;
-            Ok(chat.screen.print(
+            chat.screen.print(
                 Tone::Quiet,
                 &format!("your next line begins a fresh session with {peer}; what they could not open stays lost"),
-            )?)
+            )
         }
         _ => anyhow::bail!("{command} does not take `{}`; /help shows how it goes", sanitise(argument)),
     }
@@ -161,7 +161,9 @@ fn quarantine(chat: &mut Chat) -> Result<()> {
             Payload::Sealed(_) => {
                 let again = match row.why.wake() {
                     Some(Wake::Mail) => " Tried again with each message of theirs.",
-                    Some(Wake::Decision) => " Tried again when you have decided.",
+                    Some(Wake::Decision) => {
+                        " Tried again at your next decision about them, and when a chat with them begins."
+                    }
                     None => "",
                 };
                 format!("{}: blob, {} bytes. {}.{again}", row.peer, row.payload.size(), row.why)

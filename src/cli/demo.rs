@@ -24,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(Args { script, json, relay_bin }: Args) -> Result<ExitCode> {
-    super::me::leave_no_core()?;
+    super::core::leave_none()?;
     let script = script
         .map(|path| {
             read(&path).with_context(|| {

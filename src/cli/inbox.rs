@@ -62,7 +62,7 @@ pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Re
         if aside > 0 {
             super::complain(&format!("{aside} in quarantine; `blindrelay chat {me}` and /quarantine show why"));
         }
-        client.close().await?;
+        me::close(client).await;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::client::Client;
 use crate::client::vault::{Passphrase, Vault, VaultError};
@@ -54,7 +53,7 @@ impl Args {
 
     /// Opens the user's vault, or makes it. One that has a passphrase asks for it at a terminal.
     pub(super) fn vault(&self, home: &Home, me: &UserId) -> Result<Vault> {
-        leave_no_core()?;
+        super::core::leave_none()?;
         let path = home.vault(me);
         let ask = || rpassword::prompt_password(format!("Passphrase of {me}'s vault: ")).map(Passphrase::new);
         let open = |passphrase: Option<&Passphrase>| Vault::open(&path, me, passphrase, &mut rand::rng());
@@ -85,25 +84,6 @@ impl Args {
     }
 }
 
-/// From here on a crash leaves no file with the keys that were in memory, and nobody else's debugger reads them.
-pub(super) fn leave_no_core() -> Result<()> {
-    let none = Rlimit { current: Some(0), maximum: Some(0) };
-    setrlimit(Resource::Core, none).context("cannot forbid core files")?;
-    not_dumpable().context("cannot forbid core files")
-}
-
-/// Where a program takes cores over a pipe no limit counts, but this does.
-#[cfg(target_os = "linux")]
-fn not_dumpable() -> rustix::io::Result<()> {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn not_dumpable() -> rustix::io::Result<()> {
-    Ok(())
-}
-
 /// Asks twice.
 fn new_passphrase(me: &UserId) -> Result<Passphrase> {
     if !io::stdin().is_terminal() {
@@ -114,6 +94,14 @@ fn new_passphrase(me: &UserId) -> Result<Passphrase> {
         bail!("the two differ; nothing was made, try again");
     }
     non_empty(first)
+}
+
+/// Closes a client at the end of a command. What it did is done, whatever becomes of the vault's tidying: a script must not do
+/// it again.
+pub(super) async fn close(client: Client) {
+    if let Err(error) = client.close().await {
+        super::complain(&format!("the vault is not tidied yet, which the next start does: {error}"));
+    }
 }
 
 /// What to type if no relay answers there.

@@ -7,6 +7,8 @@
 mod chat;
 #[cfg(feature = "ends")]
 mod commands;
+#[cfg(feature = "ends")]
+mod core;
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod demo;
 #[cfg(feature = "ends")]

@@ -39,18 +39,23 @@ pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> 
     log.with_ansi(false).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = bind(listen, "--listen", home).await?;
-        let page = match eye {
-            Some(far) if !far.ip().is_loopback() => bail!("--eye: {}", NotLoopback(far)),
-            Some(near) => Some(bind(near, "--eye", home).await?),
-            None => None,
-        };
+        if let Some(far) = eye.filter(|address| !address.ip().is_loopback()) {
+            bail!("--eye: {}", NotLoopback(far));
+        }
         let dir = home.make_relay_dir()?;
         let mut lock = home.open_relay_file("relay.lock")?;
         if lock.try_lock().is_err() {
-            bail!("{}, or give this one a home of its own with --home DIR", running(home).unwrap_or_default());
+            // Perhaps a chat started it, and nobody remembers.
+            let process = std::fs::read_to_string(home.relay_file("relay.lock")).unwrap_or_default();
+            let end = if process.is_empty() { "end it".to_owned() } else { format!("end it with `kill {process}`") };
+            bail!("a relay runs on {}; {end}, or give this one a home of its own with --home DIR", dir.display());
         }
-        lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()))?;
+        let _best_effort = lock.set_len(0).and_then(|()| write!(lock, "{}", std::process::id()));
+        let listener = bind(listen, "--listen").await?;
+        let page = match eye {
+            Some(address) => Some(bind(address, "--eye").await?),
+            None => None,
+        };
         drop(home.open_relay_file("relay.db")?); // made 0600, whatever the umask; SQLite's own files beside it follow
         let store = Store::open(&dir.join("relay.db"), hoard).with_context(|| dir.join("relay.db").display().to_string())?;
         let relay = Relay::start(store, Clock::system(), Limits::default(), home.token_or_new("operator")?.hash());
@@ -83,21 +88,13 @@ pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> 
     })
 }
 
-/// The relay that runs on this home, and how to end it: perhaps a chat started it.
-fn running(home: &Home) -> Option<String> {
-    let lock = home.open_relay_file("relay.lock").ok()?;
-    lock.try_lock().is_err().then(|| {
-        let process = std::fs::read_to_string(home.relay_file("relay.lock")).unwrap_or_default();
-        format!("a relay runs on {} as process {process}; end it with `kill {process}`", home.relay_dir().display())
-    })
-}
-
-async fn bind(address: SocketAddr, option: &str, home: &Home) -> Result<TcpListener> {
+async fn bind(address: SocketAddr, option: &str) -> Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            let by = running(home).unwrap_or_else(|| "perhaps another relay; end that one".to_owned());
-            bail!("{address} is taken: {by}, or choose another with {option} 127.0.0.1:0")
+            bail!(
+                "{address} is taken, perhaps by another relay; end that one, or choose another with {option} 127.0.0.1:0"
+            )
         }
         Err(error) => {
             Err(error).with_context(|| format!("cannot listen on {address}; choose another address with {option}"))

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::me;
 use crate::client::Client;
-use crate::client::messenger::Event;
+use crate::client::messenger::{Event, MessengerError};
 use crate::client::vault::StoredState;
 use crate::home::Home;
 use crate::protocol::content::TooLong;
@@ -38,10 +38,7 @@ pub(super) fn run(Args { me, peer, open, common }: Args, home: &Home) -> Result<
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut client = common.client(home, &me)?;
         let sent = send(&mut client, &peer, &text, open, &common).await;
-        // What the relay has is sent, whatever becomes of the vault's tidying: a script must not send it again.
-        if let Err(error) = client.close().await {
-            eprintln!("blindrelay: the vault is not tidied yet, which the next start does: {error}");
-        }
+        me::close(client).await;
         sent
     })
 }
@@ -75,15 +72,18 @@ async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common
     client.send(peer, text).context(nothing)?;
     let mut mine = None;
     until(client, "the message", |event| match event {
-        Event::State { peer: to, counter, state, sealed: _ } if to == peer => match state {
-            StoredState::Held => {
-                mine = Some(*counter);
-                None
+        Event::State { peer: to, counter, sealed, state } if to == peer => {
+            let this = mine == Some((*counter, *sealed));
+            match state {
+                StoredState::Held => {
+                    mine = Some((*counter, *sealed));
+                    None
+                }
+                StoredState::Accepted | StoredState::Delivered if this => Some(Ok(())),
+                StoredState::Refused if this => Some(Err(anyhow!("the relay will not take it"))),
+                _ => None,
             }
-            StoredState::Accepted | StoredState::Delivered if mine == Some(*counter) => Some(Ok(())),
-            StoredState::Refused if mine == Some(*counter) => Some(Err(anyhow!("the relay will not take it"))),
-            _ => None,
-        },
+        }
         Event::NotJoined(absent) if absent == peer => {
             Some(Err(anyhow!("{peer} has not joined this relay; the text is kept, and leaves once they have")))
         }
@@ -95,7 +95,11 @@ async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common
         }
         _ => None,
     })
-    .await?;
+    .await
+    .map_err(|error| match error.downcast::<MessengerError>() {
+        Ok(vault) => anyhow!(vault).context("the text was taken and leaves by itself, do not send it again"),
+        Err(other) => other,
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

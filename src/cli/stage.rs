@@ -23,7 +23,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(Args { port, open_browser }: Args) -> Result<ExitCode> {
-    super::me::leave_no_core()?;
+    super::core::leave_none()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = match TcpListener::bind(("127.0.0.1", port)).await {

@@ -36,7 +36,7 @@ pub(super) fn run(Args { me, peer, json, common }: Args, home: &Home) -> Result<
         }
         let number = client.messenger().safety_number(&peer)?;
         let contact = client.messenger().rows().contact(&peer)?;
-        client.close().await?;
+        me::close(client).await;
         let Some((number, contact)) = number.zip(contact) else { bail!("no key of {peer} is on record") };
         let state = match () {
             () if contact.blocked() => "changed",

@@ -36,7 +36,7 @@ pub struct Contact {
     pub mode: Mode,
     /// The pinned identity, once one was seen.
     pub identity: Option<IdentityStatement>,
-    /// Another identity that turned up since: sending is blocked until the user accepts it.
+    /// Another identity that turned up since: sending is blocked until the user has decided on it.
     pub changed: Option<IdentityStatement>,
     /// The user compared the safety number of the pinned identity.
     pub verified: bool,

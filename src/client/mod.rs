@@ -23,7 +23,7 @@ use crate::wire::{RelayUrl, UserId};
 use contacts::{Contact, Mode};
 use link::{Link, LinkEvent};
 use messenger::{Event, Messenger, MessengerError, Step};
-use vault::Vault;
+use vault::{Vault, VaultError};
 
 /// How often things that wait are tried again.
 const TICK: Duration = Duration::from_secs(1);
@@ -74,8 +74,11 @@ impl Client {
                 }
             };
             if let Err(error) = done {
-                self.messenger.disconnected();
-                self.link.reconnect();
+                // A row that does not read will not read next time either, and must not keep other mail waiting.
+                if !matches!(error, MessengerError::Vault(VaultError::Row)) {
+                    self.messenger.disconnected();
+                    self.link.reconnect();
+                }
                 return Err(error);
             }
         }

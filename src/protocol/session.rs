@@ -134,8 +134,7 @@ impl Sessions {
     /// Deletes the keys of messages that have been missing for 30 days. A client does so at each start; while it runs,
     /// arriving messages do. True if there were any.
     pub fn forget_old(&mut self, now: u64) -> bool {
-        // Of every session, whether or not one before it had any.
-        self.list.iter_mut().filter_map(|session| session.ratchet.forget_old(now).then_some(())).count() > 0
+        self.list.iter_mut().fold(false, |any, session| session.ratchet.forget_old(now) | any)
     }
 
     /// Starts a session from a verified bundle; from now on it sends.

@@ -5,11 +5,13 @@
 //! returns after the commit it belongs to. Mail goes out in the order of its numbers and again after a reconnect, until the
 //! client says that it has saved it.
 
+use std::time::Duration;
+
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures_util::{FutureExt, SinkExt};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite;
 
 use super::limits::{Kind, fits};
@@ -20,6 +22,8 @@ use crate::wire::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, MessageId, Re
 
 /// Requests in flight; while there are more, nothing is read.
 const IN_FLIGHT: usize = 256;
+/// How soon mail that could not be read is tried again.
+const PAGE_AGAIN: Duration = Duration::from_secs(1);
 /// Messages that one flush may carry.
 const BURST: usize = 64;
 
@@ -242,10 +246,7 @@ impl<'a> Connection<'a> {
                         self.feed(&RelayFrame::Deliver(envelope), socket).await?;
                     }
                 }
-                Answer::NoPage => {
-                    let detail = "the relay could not read its disk; connect again later".to_owned();
-                    return Err(End::Refused(ErrorCode::NotStored, detail));
-                }
+                Answer::NoPage => self.page_again(),
                 Answer::Threads(_) | Answer::Messages(_) => {}
             }
             if left == 0 {
@@ -257,6 +258,16 @@ impl<'a> Connection<'a> {
             }
         }
         in_time(self.relay, socket.flush()).await
+    }
+
+    /// Mail that could not be read is asked for again in a moment. Until then none is pushed: it would overtake.
+    fn page_again(&self) {
+        let page = Op::Page { user: self.user.clone(), after: self.last };
+        let (store, reply) = (self.relay.0.store.clone(), self.reply());
+        tokio::spawn(async move {
+            sleep(PAGE_AGAIN).await;
+            let _ended = store.submit(page, reply);
+        });
     }
 
     async fn feed(&self, frame: &RelayFrame, socket: &mut WebSocket) -> Result<(), End> {

@@ -46,7 +46,7 @@ fn a_port_that_is_taken_and_a_home_that_is_in_use_are_refused_with_advice() {
     run(first_home.path(), &["inbox", "bob", "--relay", &relay.url()], "").ok();
     let nonsense = run(first_home.path(), &["relay", "--listen", "nonsense"], "").fails(2);
     assert!(nonsense.contains("--listen"), "{nonsense}");
-    let nowhere = run(first_home.path(), &["relay", "--listen", "192.0.2.1:0"], "").fails(1);
+    let nowhere = run(other_home.path(), &["relay", "--listen", "192.0.2.1:0"], "").fails(1);
     assert!(nowhere.contains("cannot listen on 192.0.2.1:0"), "{nowhere}");
 }
 

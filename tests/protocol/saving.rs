@@ -3,7 +3,7 @@
 use blindrelay::client::messenger::Messenger;
 use blindrelay::client::vault::Vault;
 use blindrelay::protocol::params::ONE_TIME_STOCK;
-use blindrelay::wire::{Bytes, ClientFrame, RelayFrame, Welcome};
+use blindrelay::wire::{Bytes, ClientFrame, ErrorCode, RelayFrame, Welcome};
 use rand::SeedableRng;
 use rand::rngs::ChaCha20Rng;
 use rusqlite::Connection;
@@ -66,4 +66,25 @@ fn one_time_keys_come_with_a_prekey_that_no_older_copy_of_the_vault_knows() {
     assert_eq!(published(Some(&first), ONE_TIME_STOCK), None);
     let (second, keys) = published(Some(&first), 3).unwrap();
     assert!(second.0 == first.0 && second.1 != first.1 && keys == ONE_TIME_STOCK);
+}
+
+#[test]
+fn keys_that_the_relay_refuses_for_now_are_offered_again_the_same_ones_until_it_takes_them() {
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let vault = Vault::in_memory(&id("bob"), &mut rng).unwrap();
+    let mut bob = Messenger::open(vault, NOW, &mut rng).unwrap();
+    let nothing = RelayFrame::Welcome(Welcome { identity: None, prekey: None, one_time_left: 0, waiting: 0 });
+    let first = bob.receive(nothing, NOW, &mut rng).unwrap().frames;
+    assert!(matches!(first[..], [ClientFrame::Publish { .. }]));
+    let tick = |bob: &mut Messenger, rng: &mut ChaCha20Rng| bob.tick(NOW, rng).unwrap().frames;
+    assert_eq!(tick(&mut bob, &mut rng), [], "it is on its way");
+    for code in [ErrorCode::NotStored, ErrorCode::TooFast] {
+        let refused = RelayFrame::Error { code, detail: "later".to_owned(), id: None, user: None };
+        bob.receive(refused, NOW, &mut rng).unwrap();
+        assert_eq!(tick(&mut bob, &mut rng), first);
+    }
+    bob.receive(RelayFrame::Published { one_time_left: ONE_TIME_STOCK }, NOW, &mut rng).unwrap();
+    let refused = RelayFrame::Error { code: ErrorCode::NotStored, detail: "?".to_owned(), id: None, user: None };
+    bob.receive(refused, NOW, &mut rng).unwrap();
+    assert_eq!(tick(&mut bob, &mut rng), [], "the control: what was taken is not offered again");
 }

@@ -28,6 +28,8 @@ pub(super) struct Incoming<'a> {
 
 pub(super) enum Outcome {
     Done,
+    /// A blob opened: others of the same peer may open now.
+    Opened,
     SetAside(SetAside),
 }
 
@@ -58,7 +60,7 @@ impl Incoming<'_> {
                 continue;
             }
             match self.open(peer, &row.id, &row.payload, rng)? {
-                Outcome::Done => self.rows.remove_quarantine(row.n)?,
+                Outcome::Done | Outcome::Opened => self.rows.remove_quarantine(row.n)?,
                 Outcome::SetAside(why) if why != row.why => self.rows.set_why(row.n, &why)?,
                 Outcome::SetAside(_) => {}
             }
@@ -134,7 +136,7 @@ impl Incoming<'_> {
         }
         self.rows.save_sessions(from, &sessions, rng)?;
         self.rows.save_contact(&contact)?;
-        Ok(Outcome::Done)
+        Ok(Outcome::Opened)
     }
 
     /// A text or a receipt, opened. `sessions` is set if it came sealed; the answer to it goes the same way.

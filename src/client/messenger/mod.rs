@@ -46,6 +46,8 @@ pub struct Messenger {
     waiting: u64,
     /// One-time keys that the relay should still have.
     one_time_left: usize,
+    /// My keys that the relay has not confirmed, and whether it has refused them for now.
+    unpublished: Option<(ClientFrame, bool)>,
     /// Peers whose keys were asked for: the answer is awaited.
     asked: BTreeSet<UserId>,
     /// Peers that have not joined: at each tick one of them is asked for again, so that others do not wait for their sake.
@@ -116,6 +118,7 @@ impl Messenger {
             online: false,
             waiting: 0,
             one_time_left: 0,
+            unpublished: None,
             asked: BTreeSet::new(),
             absent: VecDeque::new(),
             unusable: BTreeMap::new(),
@@ -234,6 +237,7 @@ impl Messenger {
     /// The connection is gone.
     pub fn disconnected(&mut self) {
         self.online = false;
+        self.unpublished = None;
     }
 
     /// Every second or two while online: asks again for those who had not joined, sends again what was refused for
@@ -248,6 +252,9 @@ impl Messenger {
         }
         if self.prekeys.due(now) || self.runs_low() {
             self.publish(&mut step, now, rng)?;
+        } else if let Some((publish, refused @ true)) = &mut self.unpublished {
+            *refused = false;
+            step.frames.push(publish.clone());
         }
         // A refusal from the future was another clock's: once it is set right, the keys may be good.
         self.unusable.retain(|_, refused| (*refused..refused.saturating_add(UNUSABLE)).contains(&now));
@@ -302,7 +309,9 @@ impl Messenger {
         self.one_time_left = one_time.len();
         if let Some(newest) = self.prekeys.newest() {
             let identity = self.me.statement().to_bytes().into();
-            step.frames.push(ClientFrame::Publish { identity, prekey: newest.statement(&self.me).into(), one_time });
+            let publish = ClientFrame::Publish { identity, prekey: newest.statement(&self.me).into(), one_time };
+            self.unpublished = Some((publish.clone(), false));
+            step.frames.push(publish);
         }
         Ok(())
     }

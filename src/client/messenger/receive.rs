@@ -19,6 +19,7 @@ impl Messenger {
             RelayFrame::Welcome(welcome) => self.connected(&welcome, now, rng),
             RelayFrame::Published { one_time_left } => {
                 self.one_time_left = one_time_left;
+                self.unpublished = None;
                 Ok(Step::default())
             }
             RelayFrame::Keys { user, identities, prekey, one_time } => {
@@ -125,11 +126,8 @@ impl Messenger {
                 return Ok((incoming.step, incoming.consumed));
             }
             match incoming.open(&from, &id, &payload, rng)? {
-                Outcome::Done => {
-                    if rows.contact(&from)?.is_some() {
-                        incoming.retry_quarantine(&from, Wake::Mail, rng)?;
-                    }
-                }
+                Outcome::Done => {}
+                Outcome::Opened => incoming.retry_quarantine(&from, Wake::Mail, rng)?,
                 Outcome::SetAside(why) => {
                     let row =
                         QuarantineRow { n: 0, peer: from.clone(), id, at: at.min(now), why: why.clone(), payload };
@@ -180,7 +178,11 @@ impl Messenger {
                     step.events.push(Event::Delayed(detail));
                 }
             }
-            (ErrorCode::TooFast | ErrorCode::NotStored, None, _) => {} // keys: asked for again at the next tick
+            (ErrorCode::TooFast | ErrorCode::NotStored, None, None) => {
+                // My keys: offered again at the next tick, the same ones.
+                self.unpublished.iter_mut().for_each(|(_, refused)| *refused = true);
+            }
+            (ErrorCode::TooFast | ErrorCode::NotStored, None, Some(_)) => {} // theirs: asked for again at the next tick
             (ErrorCode::TooLarge, Some(id), _) => {
                 let moved = self.vault.transaction(|rows| {
                     rows.remove_outbox(&id)?;

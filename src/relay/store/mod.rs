@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode as Sqlite, ffi};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -129,7 +129,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; an existing file is left as it was.
     pub fn open(path: &Path, hoard: bool) -> Result<Self, StoreError> {
-        let db = sql::open(path)?;
+        let db = match sql::open(path) {
+            // To open is to write a little: the room that an earlier run kept is for that too.
+            Err(StoreError::Db(error)) if is_full(&error) && Reserve::give_up(path) => sql::open(path)?,
+            opened => opened?,
+        };
         let checkpoints = Connection::open(path)?;
         Ok(Self::start(db, Some(checkpoints), Some(Reserve::beside(path)), hoard))
     }
@@ -207,7 +211,8 @@ impl Writer {
         let mut stopping = false;
         while !stopping && let Some(first) = self.next(queue) {
             let (mut ops, mut replies) = (vec![first.0], vec![first.1]);
-            while let Some((op, reply)) = next_of(queue, &ops) {
+            let company = Instant::now() + COMPANY;
+            while let Some((op, reply)) = next_of(queue, &ops, company) {
                 ops.push(op);
                 replies.push(reply);
             }
@@ -236,8 +241,8 @@ impl Writer {
         let checkpoint = || self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
         let busy = patience(Duration::ZERO).and_then(|()| checkpoint());
         self.tidy = !patience(PATIENCE).and(busy).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the write-ahead log could not be emptied; it is read at the next start");
-            false
+            tracing::warn!(%error, "the write-ahead log could not be emptied; tried again when it is quiet");
+            true
         });
     }
 
@@ -304,13 +309,17 @@ fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(Sqlite::DiskFull)
 }
 
-/// What else belongs to this batch.
-fn next_of(queue: &Receiver<(Op, Reply)>, ops: &[Op]) -> Option<(Op, Reply)> {
+/// What else belongs to this batch. Acknowledgements alone wait for it, until `company`.
+fn next_of(queue: &Receiver<(Op, Reply)>, ops: &[Op], company: Instant) -> Option<(Op, Reply)> {
     if ops.len() == BATCH {
         return None;
     }
     let alone = ops.iter().all(|op| matches!(op, Op::Ack { .. }));
-    if alone { queue.recv_timeout(COMPANY).ok() } else { queue.try_recv().ok() }
+    if alone {
+        queue.recv_timeout(company.saturating_duration_since(Instant::now())).ok()
+    } else {
+        queue.try_recv().ok()
+    }
 }
 
 fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {

@@ -1,16 +1,19 @@
 //! Room that is kept for a full disk.
 //!
 //! Question: a full disk refuses all that is written, and to acknowledge is to write; how does a mailbox get empty then?
-//! A file of zeros lies beside the database. When the disk is full the file goes, and what it leaves free is for acknowledgements
-//! and logins alone. New mail is refused until there is enough room for such a file again. So a full relay can be read empty, and
-//! goes on by itself when somebody has made room.
+//! A file lies beside the database. When the disk is full the file goes, and what it leaves free is for acknowledgements, logins and
+//! questions for keys. New mail and new keys are refused until there is enough room for such a file again. So a full relay can be
+//! read empty, and goes on by itself when somebody has made room.
+//!
+//! Limits: to acknowledge is to overwrite what was delivered, so it takes as much for a moment. Others who write to the same disk may take
+//! the room; and a file system that compresses keeps less of it than it seems.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Enough for hundreds of acknowledgements, and every second the log is moved on.
+/// Enough for some hundred ordinary acknowledgements, or five of the largest; every second the log is moved on.
 const SIZE: usize = 1 << 20;
 /// How often to look whether there is room again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -29,6 +32,11 @@ impl Reserve {
         let mut reserve = Self { path: database.with_extension("reserve"), spent: None };
         reserve.spent = reserve.fill().err().map(|_| Instant::now());
         reserve
+    }
+
+    /// Gives away the room that an earlier run kept. False if there was none.
+    pub(super) fn give_up(database: &std::path::Path) -> bool {
+        fs::remove_file(database.with_extension("reserve")).is_ok()
     }
 
     /// Gives the room away. False if it was given away before.
