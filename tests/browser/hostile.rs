@@ -305,5 +305,5 @@ fn the_eye_is_not_opened_where_others_could_look() {
     let taken = run(&taken.local_addr().unwrap().to_string());
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert!(!taken.status.success() && said.contains("--eye 127.0.0.1:0"), "{said}");
-    assert!(!home.path().join("relay").exists(), "nothing was begun");
+    assert!(!home.path().join("relay/relay.db").exists(), "nothing was begun");
 }
