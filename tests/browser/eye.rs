@@ -229,6 +229,7 @@ async fn the_eye_is_legible_from_the_last_row_and_fits_a_phone() {
         "document.querySelectorAll('#people text').length > 4 && document.querySelectorAll('#chart .open').length > 4",
     )
     .await;
+    settle(&page).await;
     look::assert_legible(&page, "body", 24).await;
     for mode in ["open", "sealed"] {
         page.click(&format!("#rows li.{mode} button")).await;
@@ -241,6 +242,7 @@ async fn the_eye_is_legible_from_the_last_row_and_fits_a_phone() {
         "document.querySelector('#notice').hidden = false; document.querySelector('#notice').textContent = 'notice'; 0",
     )
     .await;
+    settle(&page).await;
     look::assert_legible(&page, "body", 24).await;
     page.evaluate("document.querySelector('#notice').hidden = true; scrollTo(0, 0)").await;
     for (dark, name) in [(false, "light"), (true, "dark")] {
