@@ -129,7 +129,8 @@ fn a_writer_who_is_killed_again_and_again_sends_each_text_that_was_taken_once() 
     let home = home();
     let relay = Relay::start(home.path());
     let mut bob = Talk::chat(home.path(), &relay, "bob", "alice", &[]);
-    for cycle in 0..effort(4, 20) {
+    // Each sends again what it never saw accepted. Not so often that the relay finds it too fast: what it refuses comes later.
+    for cycle in 0..effort(4, 12) {
         let mut alice = Talk::start(home.path(), &["chat", "alice", "bob", "--relay", &relay.url()]);
         for n in 0..20 {
             alice.say(&format!("alice {cycle}-{n}"));
@@ -147,8 +148,8 @@ fn a_writer_who_is_killed_again_and_again_sends_each_text_that_was_taken_once() 
     bob.wait(&format!("alice: {}", taken.last().unwrap()));
     let (_, lines) = bob.end();
     assert_eq!(shown(&lines, "alice"), taken, "exactly what was taken, once, in order");
-    assert!(taken.len() > effort(4, 20), "the writer did get to write: {taken:?}");
-    println!("tried: {} kills of a writer, {} texts", effort(4, 20), taken.len());
+    assert!(taken.len() > effort(4, 12), "the writer did get to write: {taken:?}");
+    println!("tried: {} kills of a writer, {} texts", effort(4, 12), taken.len());
 }
 
 #[test]
