@@ -12,6 +12,8 @@ mod eye;
 mod hall;
 #[path = "browser/hostile.rs"]
 mod hostile;
+#[path = "browser/keys.rs"]
+mod keys;
 #[path = "browser/load.rs"]
 mod load;
 #[path = "browser/look.rs"]

@@ -14,10 +14,21 @@ use crate::measure::{at_most, median, resident};
 pub trait Pair {
     /// What it is.
     fn name(&self) -> &'static str;
+    /// One of them writes (0 is Alice), the other reads.
+    fn say(&mut self, from: usize, text: &[u8]);
+    /// Who writes next if they take turns.
+    fn turn(&mut self) -> &mut usize;
     /// Alice writes, Bob reads.
-    fn one_way(&mut self, text: &[u8]);
+    fn one_way(&mut self, text: &[u8]) {
+        self.say(0, text);
+        *self.turn() = 1;
+    }
     /// Whoever read last writes: every message turns the ratchet.
-    fn ping_pong(&mut self, text: &[u8]);
+    fn ping_pong(&mut self, text: &[u8]) {
+        let from = *self.turn();
+        self.say(from, text);
+        *self.turn() = 1 - from;
+    }
     /// A session is made and its first message read, so many times; fresh one-time keys are not in the time.
     fn set_up(&mut self, text: &[u8], times: u32) -> Duration;
     /// So many messages of Alice's are late, and Bob reads the next one. Only the reading is in the time.
@@ -29,14 +40,19 @@ pub trait Pair {
 }
 
 /// Stands in where there is no peer.
-struct Nobody;
+#[derive(Default)]
+struct Nobody {
+    turn: usize,
+}
 
 impl Pair for Nobody {
     fn name(&self) -> &'static str {
         ""
     }
-    fn one_way(&mut self, _: &[u8]) {}
-    fn ping_pong(&mut self, _: &[u8]) {}
+    fn say(&mut self, _: usize, _: &[u8]) {}
+    fn turn(&mut self) -> &mut usize {
+        &mut self.turn
+    }
     fn set_up(&mut self, _: &[u8], _: u32) -> Duration {
         Duration::ZERO
     }
@@ -51,7 +67,7 @@ impl Pair for Nobody {
 
 /// Prints the table.
 pub fn run(peer: Option<&mut dyn Pair>, quick: bool) {
-    let (alone, mut nobody) = (peer.is_none(), Nobody);
+    let (alone, mut nobody) = (peer.is_none(), Nobody::default());
     let peer = peer.unwrap_or(&mut nobody);
     let mut ours = ours::Ours::new();
     let batches = if quick { 3 } else { 31 };

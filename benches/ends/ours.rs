@@ -83,12 +83,6 @@ impl Ours {
         self.ping_pong(text);
     }
 
-    fn say(&mut self, from: usize, text: &[u8]) {
-        let to = 1 - from;
-        let blob = self.sessions[from].encrypt(text, &mut self.rng).expect("a session");
-        self.people[to].open(&self.people[from], &mut self.sessions[to], &blob, &mut self.rng);
-    }
-
     /// Both identities become digits.
     pub fn safety_number(&self) {
         let [alice, bob] = &self.people;
@@ -101,14 +95,14 @@ impl Pair for Ours {
         "blindrelay"
     }
 
-    fn one_way(&mut self, text: &[u8]) {
-        self.say(0, text);
-        self.turn = 1;
+    fn say(&mut self, from: usize, text: &[u8]) {
+        let to = 1 - from;
+        let blob = self.sessions[from].encrypt(text, &mut self.rng).expect("a session");
+        self.people[to].open(&self.people[from], &mut self.sessions[to], &blob, &mut self.rng);
     }
 
-    fn ping_pong(&mut self, text: &[u8]) {
-        self.say(self.turn, text);
-        self.turn = 1 - self.turn;
+    fn turn(&mut self) -> &mut usize {
+        &mut self.turn
     }
 
     fn set_up(&mut self, text: &[u8], times: u32) -> Duration {

@@ -16,8 +16,8 @@ const HELP: &str = "\
 /reject               keep the key on record: the changed one is not theirs
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
-/forget [all|DAYS]    delete texts of all conversations from this vault, or those older than DAYS
-/reset                begin a fresh session with the same keys, if theirs no longer open yours
+/forget [all|DAYS]    delete the texts of all conversations (or older than DAYS)
+/reset                a fresh session with the same keys, if they cannot read you
 /quarantine           what could not be shown
 /quit                 leave (Ctrl-C and Ctrl-D too)";
 

@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::keys::Key;
+
 /// How long a page may take for what is waited for, in milliseconds.
 const PATIENCE: u64 = 20_000;
 
@@ -275,25 +277,7 @@ impl Page {
     /// Presses and releases a key: `"Enter"`, `"Tab"`, `"Escape"`, `"ArrowDown"`, `" "`, or a letter; `"Shift+Tab"` too.
     pub async fn press(&self, key: &str) {
         let (shift, key) = key.strip_prefix("Shift+").map_or((0, key), |key| (8, key));
-        let (code, number, text) = match key {
-            "Enter" => ("Enter".to_owned(), 13, "\r".to_owned()),
-            "Tab" => ("Tab".to_owned(), 9, String::new()),
-            "Escape" => ("Escape".to_owned(), 27, String::new()),
-            " " => ("Space".to_owned(), 32, " ".to_owned()),
-            "PageUp" => ("PageUp".to_owned(), 33, String::new()),
-            "PageDown" => ("PageDown".to_owned(), 34, String::new()),
-            "End" => ("End".to_owned(), 35, String::new()),
-            "Home" => ("Home".to_owned(), 36, String::new()),
-            "ArrowLeft" => ("ArrowLeft".to_owned(), 37, String::new()),
-            "ArrowUp" => ("ArrowUp".to_owned(), 38, String::new()),
-            "ArrowRight" => ("ArrowRight".to_owned(), 39, String::new()),
-            "ArrowDown" => ("ArrowDown".to_owned(), 40, String::new()),
-            letter => {
-                let upper = letter.to_ascii_uppercase();
-                let kind = if upper.bytes().all(|b| b.is_ascii_digit()) { "Digit" } else { "Key" };
-                (format!("{kind}{upper}"), u32::from(upper.bytes().next().unwrap()), letter.to_owned())
-            }
-        };
+        let Key { code, number, text } = Key::named(key);
         for kind in ["keyDown", "keyUp"] {
             let mut event =
                 json!({ "type": kind, "key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": shift });

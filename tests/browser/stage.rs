@@ -21,6 +21,10 @@ async fn one_key_plays_the_tour_from_the_first_step_to_the_last() {
         page.until(&format!("document.querySelector('#guide select')?.value === '{step}'")).await;
         page.until("document.querySelector('.predict')").await;
         shot(page, &format!("{step:02}-a")).await;
+        if page.text_at("#guide h2").await == "Sizes that say little" {
+            // The first sealed text carried the key agreement, and is drawn as large as the relay saw it.
+            page.until("document.querySelector('#alice .view').innerText.includes('38 → 512 → 1916 B')").await;
+        }
         page.press("ArrowRight").await;
         page.until("document.querySelector('.seen')").await;
         shot(page, &format!("{step:02}-b")).await;

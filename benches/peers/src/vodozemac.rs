@@ -28,11 +28,6 @@ impl Olm {
         olm
     }
 
-    fn say(&mut self, from: usize, text: &[u8]) {
-        let message = write(&mut self.sessions[from], text);
-        read(&mut self.sessions[1 - from], &message);
-    }
-
     fn fresh(&mut self, text: &[u8]) {
         let key = one_time_key(&mut self.bob);
         self.sessions = begin(&self.alice, &mut self.bob, key, text);
@@ -45,14 +40,13 @@ impl Pair for Olm {
         "vodozemac"
     }
 
-    fn one_way(&mut self, text: &[u8]) {
-        self.say(0, text);
-        self.turn = 1;
+    fn say(&mut self, from: usize, text: &[u8]) {
+        let message = write(&mut self.sessions[from], text);
+        read(&mut self.sessions[1 - from], &message);
     }
 
-    fn ping_pong(&mut self, text: &[u8]) {
-        self.say(self.turn, text);
-        self.turn = 1 - self.turn;
+    fn turn(&mut self) -> &mut usize {
+        &mut self.turn
     }
 
     fn set_up(&mut self, text: &[u8], times: u32) -> Duration {

@@ -95,7 +95,7 @@ pub enum Alarm {
     /// One key, two texts: a copied or restored vault, or somebody tampers.
     #[error("a message reuses a key with other bytes: their vault was restored from a copy, or somebody tampers")]
     CounterReused,
-    /// An old first contact came again.
+    /// It belongs to a first contact that was read before, and its session is gone.
     #[error("a message belongs to a first contact that was read before, and its session is gone: it cannot be read")]
     Replayed,
     /// It opened and is not content.

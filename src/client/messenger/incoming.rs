@@ -1,7 +1,7 @@
 //! One payload on its way in, inside a vault transaction.
 //!
-//! Three ends are possible: it is done (shown, counted, or found to be nothing to show), it is put aside and
-//! tried again when something has changed, or the transaction fails and it was never here.
+//! Three ends are possible: it is done (shown, counted, or found to be nothing to show), it is put aside and perhaps tried again
+//! (see the vault's quarantine), or the transaction fails and it was never here.
 
 use std::cell::Cell;
 
