@@ -17,7 +17,7 @@ const HELP: &str = "\
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
 /forget [all|DAYS]    delete the texts of all conversations (or older than DAYS)
-/reset                a fresh session with the same keys, if they cannot read you
+/reset                a fresh session, same keys, for when they cannot read you
 /quarantine           what could not be shown
 /quit                 leave (Ctrl-C and Ctrl-D too)";
 
