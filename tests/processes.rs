@@ -11,6 +11,7 @@ mod processes {
     mod bad_input;
     mod cases;
     mod chats;
+    mod comparing;
     mod crashes;
     mod disk;
     mod disks;

@@ -4,7 +4,8 @@ use anyhow::Result;
 
 use super::chat::Chat;
 use super::screen::Tone;
-use crate::client::contacts::Mode;
+use super::verify::outcome;
+use crate::client::contacts::{Contact, Mode};
 use crate::client::vault::Wake;
 use crate::protocol::params::DAY;
 use crate::wire::{Payload, UserId, sanitise};
@@ -12,6 +13,7 @@ use crate::wire::{Payload, UserId, sanitise};
 const HELP: &str = "\
 /mode [open|sealed]   how this conversation travels; open: the relay reads along
 /verify [yes|no]      the safety number; `yes` once you have compared it
+/verify NUMBER        compare what they show: their 60 digits, or the text of their QR code
 /accept               take a changed key as theirs
 /reject               keep the key on record: the changed one is not theirs
 /who                  whom you have talked to, and how far you trust their keys
@@ -69,6 +71,13 @@ fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> R
             verify(chat, peer)
         }
         ("/verify", "") => verify(chat, peer),
+        ("/verify", shown) => {
+            let compared = chat.client.messenger().compare(peer, shown)?;
+            let contact = chat.client.messenger().rows().contact(peer)?;
+            let contact = contact.unwrap_or_else(|| Contact::new(peer.clone(), Mode::Sealed));
+            let (same, words) = outcome(&compared, &contact);
+            chat.screen.print(if same { Tone::Quiet } else { Tone::Alarm }, &words)
+        }
         ("/accept", "") => {
             chat.client.accept_key(peer)?;
             chat.screen.print(
@@ -97,6 +106,9 @@ fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {
     let Some((number, contact)) = number.zip(contact) else {
         return chat.screen.print(Tone::Quiet, &format!("no key of {peer} is on record yet; write to them first"));
     };
+    if let Some(card) = chat.client.messenger().card(peer)? {
+        chat.screen.draw(&super::qr::for_terminal(&card, 9).unwrap_or_else(str::to_owned))?;
+    }
     chat.screen.print(Tone::Plain, &number.to_string())?;
     let state = if contact.blocked() {
         format!(

@@ -15,6 +15,8 @@ mod demo;
 mod inbox;
 #[cfg(feature = "ends")]
 mod me;
+#[cfg(feature = "ends")]
+mod qr;
 #[cfg(feature = "relay")]
 mod relay;
 #[cfg(feature = "ends")]
@@ -70,7 +72,7 @@ enum Command {
     /// Print the messages that arrived
     #[cfg(feature = "ends")]
     Inbox(inbox::Args),
-    /// Show the safety number to compare with somebody
+    /// Show the safety number to compare with somebody, or compare what they have shown
     #[cfg(feature = "ends")]
     Verify(verify::Args),
     /// Run the relay
