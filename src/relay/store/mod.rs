@@ -14,7 +14,9 @@
 //! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
 //! database and emptied.
 
+mod index;
 mod log;
+pub(super) mod read;
 mod reserve;
 mod sql;
 
@@ -28,9 +30,9 @@ use rusqlite::{Connection, ErrorCode as Sqlite, ffi};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::archive::{ArchivedMessage, Thread};
 use super::limits::Limits;
 use crate::wire::{Bytes, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId};
+pub use index::Removed;
 use reserve::Reserve;
 
 /// The most ops in one transaction.
@@ -51,6 +53,8 @@ struct Handle {
     ops: Sender<(Op, Reply)>,
     committed: Mutex<Option<UnboundedReceiver<Arc<Envelope>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The archive's own connection; none in memory.
+    reader: Option<Mutex<Connection>>,
 }
 
 /// Why the store cannot be used.
@@ -84,8 +88,8 @@ pub(super) enum Op {
     Put { from: UserId, to: UserId, id: MessageId, at: u64, payload: Payload, limits: Limits },
     Ack { user: UserId, seq: u64 },
     Page { user: UserId, after: u64 },
-    Threads { user: UserId },
-    Messages { user: UserId, after: u64, limit: u32 },
+    Ask(read::Question),
+    Remove { user: UserId, seq: u64 },
     Look,
     Stop,
 }
@@ -111,8 +115,7 @@ pub(super) enum Answer {
         envelopes: Vec<Envelope>,
         full: bool,
     },
-    Threads(Option<Vec<Thread>>),
-    Messages(Option<Vec<ArchivedMessage>>),
+    Removed(Option<Removed>),
 }
 
 /// What an op has led to, given out after the commit.
@@ -135,7 +138,8 @@ impl Store {
             opened => opened?,
         };
         let checkpoints = Connection::open(path)?;
-        Ok(Self::start(db, Some(checkpoints), Some(Reserve::beside(path)), hoard))
+        let reader = read::open(path)?;
+        Ok(Self::start(db, Some((checkpoints, reader)), Some(Reserve::beside(path)), hoard))
     }
 
     /// A store in memory, for simulations.
@@ -177,7 +181,7 @@ impl Store {
         }
     }
 
-    fn start(db: Connection, checkpoints: Option<Connection>, reserve: Option<Reserve>, hoard: bool) -> Self {
+    fn start(db: Connection, beside: Option<(Connection, Connection)>, reserve: Option<Reserve>, hoard: bool) -> Self {
         let (ops, queue) = channel();
         let (committed, receiver) = unbounded_channel();
         let (stopped, stop) = channel();
@@ -188,10 +192,11 @@ impl Store {
             drop(stopped);
         });
         let mut threads = vec![writer];
-        let beside = |db| move || log::keep_short(&db, &its_rest, &stop, log::EVERY, log::LONG);
-        threads.extend(checkpoints.map(|db| std::thread::spawn(beside(db))));
+        let (checkpoints, reader) = beside.unzip();
+        let keep = |db| move || log::keep_short(&db, &its_rest, &stop, log::EVERY, log::LONG);
+        threads.extend(checkpoints.map(|db| std::thread::spawn(keep(db))));
         let committed = Mutex::new(Some(receiver));
-        Self(Arc::new(Handle { ops, committed, threads: Mutex::new(threads) }))
+        Self(Arc::new(Handle { ops, committed, threads: Mutex::new(threads), reader: reader.map(Mutex::new) }))
     }
 }
 
@@ -340,8 +345,11 @@ fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
             let (envelopes, full) = rows.page(user, *after)?;
             Answer::Page { envelopes, full }
         }
-        Op::Threads { user } => Answer::Threads(rows.threads(user)?),
-        Op::Messages { user, after, limit } => Answer::Messages(rows.messages(user, *after, *limit)?),
+        Op::Ask(question) => {
+            question.answer(rows.db);
+            return Ok(Outcome::Nothing);
+        }
+        Op::Remove { user, seq } => Answer::Removed(index::remove(rows, user, *seq)?),
         Op::Ack { user, seq } => {
             rows.ack(user, *seq)?;
             Answer::Done
