@@ -12,6 +12,7 @@
 //! tokens are in it.
 
 mod agreement;
+mod filed;
 mod ledger;
 
 use std::path::Path;
@@ -21,6 +22,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use agreement::{Agreement, Standing, Terms};
+pub(super) use agreement::{TOKEN_LIFE, joined};
+pub(super) use filed::Filed;
+pub use filed::FiledReport;
 pub use ledger::{Count, Entry, What};
 
 const LAYOUT: i64 = 1;

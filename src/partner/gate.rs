@@ -145,7 +145,7 @@ impl Platform {
         good && self.may_see(&grant.agreement, user).await.unwrap_or(false)
     }
 
-    async fn may_see(&self, agreement: &Agreement, user: &UserId) -> Result<bool, Problem> {
+    pub(super) async fn may_see(&self, agreement: &Agreement, user: &UserId) -> Result<bool, Problem> {
         // The same two questions whoever it is, so that the time says no more than the answer.
         let connected = self.book.connected(user, &agreement.partner)?.is_some();
         let registered = self.archive.knows(user).await?;

@@ -13,27 +13,64 @@
 //!
 //! Who may read is decided here, by the company, one row in a table. Of a sealed conversation there is nothing to decide.
 
+mod account;
 mod book;
+mod day;
+mod filed;
 mod gate;
 mod inbox;
+mod openapi;
+mod operator;
 mod page;
 mod problem;
 mod scope;
+mod stream;
+mod token;
+mod write;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post, put};
 
-pub use book::{Agreement, Book, BookError, Count, Entry, Standing, Terms, What};
+pub use book::{Agreement, Book, BookError, Count, Entry, FiledReport, Standing, Terms, What};
 pub use gate::{Grant, Platform};
 pub use inbox::{InboxMessage, InboxPage, inbox};
+pub use openapi::openapi;
 pub use problem::Problem;
 pub use scope::{Access, Scope};
+
+/// The largest body that is read, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
 
 /// All routes of the platform's side.
 pub fn router(platform: Platform) -> Router {
     Router::new()
+        .route("/partner/v1/token", post(token::issue))
+        .route("/partner/v1/agreement", get(filed::agreement))
         .route("/partner/v1/users/{user}/threads", get(inbox::threads))
-        .route("/partner/v1/users/{user}/messages", get(inbox::messages))
+        .route("/partner/v1/users/{user}/messages", get(inbox::messages).post(write::post))
+        .route("/partner/v1/users/{user}/messages/{seq}", delete(write::delete))
         .route("/partner/v1/users/{user}/search", get(inbox::search))
+        .route("/partner/v1/users/{user}/stream", get(stream::stream))
+        .route("/partner/v1/reports", post(filed::report))
+        .route("/partner/v1/signals", post(filed::signals))
+        .route("/partner/v1/openapi.json", get(document))
+        .route("/account/v1/{user}/connections/{partner}", put(account::connect).delete(account::disconnect))
+        .route("/account/v1/{user}/disclosures", get(account::disclosures))
+        .route("/operator/v1/agreements", get(operator::agreements).post(operator::agree))
+        .route("/operator/v1/agreements/{partner}", get(operator::agreement))
+        .route("/operator/v1/agreements/{partner}/revoke", post(operator::revoke))
+        .route("/operator/v1/agreements/{partner}/expire", post(operator::expire))
+        .route("/operator/v1/ledger", get(operator::ledger))
+        .route("/operator/v1/reports", get(operator::reports))
+        .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not this method here") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(platform)
+}
+
+/// For everybody: what the API is, is no secret.
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi())
 }

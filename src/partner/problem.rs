@@ -7,7 +7,10 @@
 //!
 //! Source: RFC 9457, "The Problem Details JSON Object".
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
@@ -119,4 +122,37 @@ pub(super) enum Refusals {
     /// The platform's own disk.
     #[response(status = 503, content_type = "application/problem+json")]
     Unable(ProblemDetails),
+}
+
+/// What a request with a body may be refused with besides.
+#[derive(Debug, IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum BodyRefusals {
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDetails),
+    /// The body is of another media type.
+    #[response(status = 415, content_type = "application/problem+json")]
+    OtherType(ProblemDetails),
+}
+
+/// What a JSON body says. The parser's own words could quote what was sent; they go to who sent it.
+pub(super) fn json<T>(sent: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    sent.map(|Json(value)| value).map_err(|error| {
+        let status = match error.status() {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            other => other,
+        };
+        Problem::new(status, error.body_text())
+    })
+}
+
+/// A body that is taken as it is.
+pub(super) fn body(sent: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    sent.map_err(|error| Problem::new(error.status(), error.body_text()))
+}
+
+pub(super) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    given.is_some_and(|given| given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type))
 }

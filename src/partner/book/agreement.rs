@@ -245,6 +245,17 @@ impl Book {
         Ok(self.db().prepare_cached(sql)?.execute(row)? == 1)
     }
 
+    /// Who has connected a partner.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn connections(&self, partner: &UserId) -> rusqlite::Result<Vec<String>> {
+        let db = self.db();
+        let mut query =
+            db.prepare_cached("SELECT user FROM connections WHERE partner = ?1 ORDER BY user LIMIT 1000")?;
+        query.query_map([partner.as_str()], |row| row.get(0))?.collect()
+    }
+
     /// Since when a user has connected a partner.
     ///
     /// # Errors
