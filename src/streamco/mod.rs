@@ -63,9 +63,9 @@ pub async fn inbox(platform: &RelayUrl, token: &Token, user: &UserId) -> Result<
     loop {
         let path = format!("/partner/v1/users/{user}/messages?after={after}");
         let body = http::get(platform, &path, token).await.map_err(|error| match error {
-            HttpError::Status(StatusCode::UNAUTHORIZED) => StreamcoError::Refused,
-            HttpError::Status(StatusCode::NOT_FOUND) => StreamcoError::UnknownUser(user.clone()),
-            HttpError::Status(status) => StreamcoError::Answer(status.to_string()),
+            HttpError::Status(StatusCode::UNAUTHORIZED, _) => StreamcoError::Refused,
+            HttpError::Status(StatusCode::NOT_FOUND, _) => StreamcoError::UnknownUser(user.clone()),
+            HttpError::Status(status, _) => StreamcoError::Answer(status.to_string()),
             HttpError::NoAnswer(_) => StreamcoError::NoPlatform(platform.to_string()),
         })?;
         let page: Page = serde_json::from_slice(&body).map_err(|error| StreamcoError::Answer(error.to_string()))?;
