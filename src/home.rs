@@ -3,6 +3,7 @@
 //! ```text
 //! HOME/relay/relay.db      what the relay keeps          HOME/users/NAME.vault   what a user keeps
 //! HOME/relay/*.token       operator's and partner's tokens (0600)
+//! HOME/streamco/           what the fictional partner keeps: its credentials, its event database
 //! ```
 
 use std::env;
@@ -64,6 +65,23 @@ impl Home {
     #[must_use]
     pub fn relay_file(&self, name: &str) -> PathBuf {
         self.relay_dir().join(name)
+    }
+
+    /// A file of StreamCo's.
+    #[must_use]
+    pub fn streamco_file(&self, name: &str) -> PathBuf {
+        self.0.join("streamco").join(name)
+    }
+
+    /// StreamCo's event database: its directory is made, 0700, and a new file, 0600.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn make_streamco_db(&self) -> Result<PathBuf, HomeError> {
+        let (dir, path) = (self.0.join("streamco"), self.streamco_file("streamco.db"));
+        make_private_dir(&dir).map_err(|error| HomeError::Io(dir, error))?;
+        let made = private().append(true).create(true).open(&path);
+        made.map(|_| path.clone()).map_err(|error| HomeError::Io(path, error))
     }
 
     /// A user's vault.

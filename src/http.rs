@@ -99,12 +99,20 @@ pub fn encode(text: &str) -> String {
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-/// Server-sent events of `GET path` from the one after number `last`, as they come. Must be called inside a tokio runtime.
+/// Server-sent events of `GET path`, from now on or from the one after number `last`, as they come. Must be called inside a tokio runtime.
 ///
 /// # Errors
 /// [`HttpError`].
-pub async fn events(relay: &RelayUrl, path: &str, token: &Token, last: u64) -> Result<Events, HttpError> {
-    let request = request(relay, Method::GET, path, As::Bearer(token)).header("last-event-id", last);
+pub async fn events(
+    relay: &RelayUrl,
+    path: &str,
+    token: &Token,
+    last: impl Into<Option<u64>>,
+) -> Result<Events, HttpError> {
+    let mut request = request(relay, Method::GET, path, As::Bearer(token));
+    if let Some(last) = last.into() {
+        request = request.header("last-event-id", last);
+    }
     let response = ask(relay, request.body(Body::empty()).map_err(no_answer)?).await?;
     Ok(Events { chunks: response.into_body().into_data_stream(), text: Vec::new() })
 }

@@ -4,6 +4,9 @@
 //! name in front and say what to do next; results go to standard output. Exit status: 0 done, 1 not done, 2 wrong usage.
 
 #[cfg(feature = "ends")]
+mod app;
+mod button;
+#[cfg(feature = "ends")]
 mod chat;
 #[cfg(feature = "ends")]
 mod commands;
@@ -21,10 +24,13 @@ mod relay;
 mod screen;
 #[cfg(feature = "ends")]
 mod send;
-#[cfg(all(feature = "ends", feature = "relay"))]
+#[cfg(feature = "ends")]
+mod share;
+#[cfg(feature = "relay")]
 mod signals;
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod stage;
+mod stdin;
 #[cfg(feature = "relay")]
 mod streamco;
 #[cfg(feature = "ends")]
@@ -70,6 +76,9 @@ enum Command {
     /// Print the messages that arrived
     #[cfg(feature = "ends")]
     Inbox(inbox::Args),
+    /// Recommend a title of StreamCo's to somebody, by your own client: StreamCo counts, and nobody else reads
+    #[cfg(feature = "ends")]
+    Share(share::Args),
     /// Show the safety number to compare with somebody
     #[cfg(feature = "ends")]
     Verify(verify::Args),
@@ -79,7 +88,7 @@ enum Command {
     /// Watch what the relay sees
     #[cfg(feature = "relay")]
     Watch(watch::Args),
-    /// StreamCo, the fictional partner: what it reads through the Inbox API
+    /// StreamCo, the fictional partner: what it reads, does and counts through the partner API
     #[cfg(feature = "relay")]
     Streamco(streamco::Args),
     /// Print completions for a shell
@@ -112,6 +121,8 @@ pub fn main() -> ExitCode {
         Command::Send(args) => send::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
         Command::Inbox(args) => inbox::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "ends")]
+        Command::Share(args) => share::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
         Command::Verify(args) => verify::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
