@@ -3,6 +3,8 @@
 //! One file a command, each with its arguments and a `run`. Messages for people go to standard error with the program's
 //! name in front and say what to do next; results go to standard output. Exit status: 0 done, 1 not done, 2 wrong usage.
 
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod account;
 #[cfg(feature = "ends")]
 mod app;
 mod button;
@@ -18,6 +20,8 @@ mod demo;
 mod inbox;
 #[cfg(feature = "ends")]
 mod me;
+#[cfg(feature = "relay")]
+mod platform;
 #[cfg(feature = "relay")]
 mod relay;
 #[cfg(feature = "ends")]
@@ -88,6 +92,12 @@ enum Command {
     /// Watch what the relay sees
     #[cfg(feature = "relay")]
     Watch(watch::Args),
+    /// The platform's desk: agreements with partners, and its books
+    #[cfg(feature = "relay")]
+    Platform(platform::Args),
+    /// Your account with the platform: connect a partner, and see what is disclosed
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Account(account::Args),
     /// StreamCo, the fictional partner: what it reads, does and counts through the partner API
     #[cfg(feature = "relay")]
     Streamco(streamco::Args),
@@ -129,6 +139,10 @@ pub fn main() -> ExitCode {
         Command::Relay(args) => relay::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Watch(args) => watch::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "relay")]
+        Command::Platform(args) => platform::run(args, &Home::resolve(home)?),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Account(args) => account::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
