@@ -37,8 +37,7 @@ CREATE TABLE agreements (
   revoked_at INTEGER, secret_hash BLOB NOT NULL);
 CREATE INDEX agreements_by_partner ON agreements (partner);
 CREATE TABLE tokens (
-  hash BLOB PRIMARY KEY, agreement INTEGER NOT NULL REFERENCES agreements, scopes TEXT NOT NULL, until INTEGER NOT NULL)
-  WITHOUT ROWID;
+  hash BLOB PRIMARY KEY, agreement INTEGER NOT NULL REFERENCES agreements, until INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE connections (
   user TEXT NOT NULL, partner TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (user, partner)) WITHOUT ROWID;
 CREATE TABLE ledger (

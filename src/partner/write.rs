@@ -112,7 +112,7 @@ pub(super) async fn delete(
         },
         Removed::Nothing => Deleted {
             deleted: "nothing",
-            stays: "names, time and size with the platform, which had nothing else, and the copies of sender and recipient",
+            stays: "names, time and size with the platform, which has nothing else of it, and the copies that sender and recipient have",
         },
     }))
 }

@@ -211,8 +211,8 @@ impl Book {
         }
         db.prepare_cached("DELETE FROM tokens WHERE until <= ?1")?.execute([now.cast_signed()])?;
         let until = now.saturating_add(TOKEN_LIFE).min(agreement.to).cast_signed();
-        let row = params![token.hash(), agreement.n, joined(&agreement.scopes), until];
-        db.prepare_cached("INSERT INTO tokens VALUES (?1, ?2, ?3, ?4)")?.execute(row)?;
+        let row = params![token.hash(), agreement.n, until];
+        db.prepare_cached("INSERT INTO tokens VALUES (?1, ?2, ?3)")?.execute(row)?;
         Ok(Some(agreement.scopes))
     }
 
