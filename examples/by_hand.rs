@@ -225,7 +225,7 @@ fn library() -> Result<Vec<u8>> {
     let bundle = PreKeyBundle { user: bob.id().clone(), identities, prekey, one_time };
     let mut sessions = Sessions::default();
     sessions.initiate(&alice, &bundle.verify(alice.statement(), NOW)?, &mut dice)?;
-    let text = Content::Text { sent_at: NOW, counter: 1, text: TEXT.to_owned() };
+    let text = Content::Text { sent_at: NOW, counter: 1, text: TEXT.to_owned(), via: None };
     sessions.encrypt(&content::encode(&text)?, &mut dice).context("there is a session")
 }
 

@@ -242,7 +242,7 @@ pub static ROWS: LazyLock<Mutex<Rows>> = LazyLock::new(|| {
     let mut contact = Contact::new(id("alice"), Mode::Sealed);
     contact.meet(alice.me.statement());
     contact.numbers(true).arrived(3);
-    let text = || Payload::Open(Content::Text { sent_at: NOW, counter: 1, text: "in the open".to_owned() });
+    let text = || Payload::Open(Content::Text { sent_at: NOW, counter: 1, text: "in the open".to_owned(), via: None });
     let message = StoredMessage {
         n: 0,
         peer: id("alice"),

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! HOME/relay/relay.db      what the relay keeps          HOME/users/NAME.vault   what a user keeps
-//! HOME/relay/*.token       operator's and partner's tokens (0600)
+//! HOME/relay/platform.db   what the platform keeps        HOME/relay/operator.token   the operator's (0600)
+//! HOME/streamco/           what the fictional partner keeps: its credentials, its event database
 //! ```
 
 use std::env;
@@ -66,6 +67,37 @@ impl Home {
         self.relay_dir().join(name)
     }
 
+    /// A file of StreamCo's.
+    #[must_use]
+    pub fn streamco_file(&self, name: &str) -> PathBuf {
+        self.0.join("streamco").join(name)
+    }
+
+    /// StreamCo's event database: its directory is made, 0700, and a new file, 0600.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn make_streamco_db(&self) -> Result<PathBuf, HomeError> {
+        let (dir, path) = (self.0.join("streamco"), self.streamco_file("streamco.db"));
+        make_private_dir(&dir).map_err(|error| HomeError::Io(dir, error))?;
+        let made = private().append(true).create(true).open(&path);
+        made.map(|_| path.clone()).map_err(|error| HomeError::Io(path, error))
+    }
+
+    /// Keeps what a platform gave a partner (0600, in a directory of the partner's own); where.
+    ///
+    /// # Errors
+    /// [`HomeError::Io`].
+    pub fn keep_credentials(&self, partner: &UserId, credentials: &str) -> Result<PathBuf, HomeError> {
+        let path = match partner.as_str() {
+            "streamco" => self.streamco_file("credentials"),
+            other => self.0.join("partners").join(other).join("credentials"),
+        };
+        let kept =
+            path.parent().map_or(Ok(()), make_private_dir).and_then(|()| make_whole(&path, credentials.as_bytes()));
+        kept.map(|()| path.clone()).map_err(|error| HomeError::Io(path, error))
+    }
+
     /// A user's vault.
     #[must_use]
     pub fn vault(&self, user: &UserId) -> PathBuf {
@@ -91,7 +123,7 @@ impl Home {
         private().append(true).create(true).open(&path).map_err(|error| HomeError::Io(path, error))
     }
 
-    /// Reads a token of the relay: `"operator"` or `"streamco"`.
+    /// Reads a token of the relay: `"operator"`.
     ///
     /// # Errors
     /// [`HomeError`] if no relay has made one, or it is not readable.

@@ -328,5 +328,6 @@ impl Chat {
 fn said(me: &UserId, message: &StoredMessage) -> String {
     let who = if message.outgoing { me } else { &message.peer };
     let badge = if message.sealed { "" } else { " (open)" };
-    format!("{who}{badge}: {}", sanitise(&message.text))
+    let by = message.via.as_ref().map_or_else(String::new, |via| format!(" via {}", sanitise(via)));
+    format!("{who}{by}{badge}: {}", sanitise(&message.text))
 }

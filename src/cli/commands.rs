@@ -1,7 +1,8 @@
 //! What a line that begins with `/` does in a chat.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
+use super::app::Link;
 use super::chat::Chat;
 use super::screen::Tone;
 use super::verify::outcome;
@@ -18,6 +19,7 @@ const HELP: &str = "\
 /reject               keep the key on record: the changed one is not theirs
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
+/open [N]             open their N-th latest StreamCo link; StreamCo learns when
 /forget [all|DAYS]    delete the texts of all conversations (or older than DAYS)
 /reset                a fresh session, same keys, for when they cannot read you
 /quarantine           what could not be shown
@@ -37,7 +39,7 @@ pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
         ("/to", name) => to(chat, name),
         ("/forget", what) => forget(chat, what),
         ("/quarantine", _) => quarantine(chat),
-        ("/mode" | "/verify" | "/accept" | "/reject" | "/reset", argument) => match chat.peer.clone() {
+        ("/mode" | "/verify" | "/accept" | "/reject" | "/reset" | "/open", argument) => match chat.peer.clone() {
             Some(peer) => with_peer(chat, &peer, command, argument),
             None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first."),
         },
@@ -96,8 +98,22 @@ fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> R
                 &format!("your next line begins a fresh session with {peer}; what they could not open stays lost"),
             )
         }
+        ("/open", which) => open(chat, peer, which),
         _ => anyhow::bail!("{command} does not take `{}`; /help shows how it goes", sanitise(argument)),
     }
+}
+
+/// Only what was asked for is opened, and only StreamCo's links on this machine.
+fn open(chat: &mut Chat, peer: &UserId, which: &str) -> Result<()> {
+    let n: usize = if which.is_empty() { 1 } else { which.parse().unwrap_or(0) };
+    let n = n.checked_sub(1).context("/open N, with a number: 1 is their latest line with a link")?;
+    let messages = chat.client.messenger().rows().messages(Some(peer), None, u32::MAX)?;
+    let mut links =
+        messages.iter().rev().filter(|message| !message.outgoing).filter_map(|message| Link::find(&message.text));
+    let link = links.nth(n).with_context(|| format!("there is no such line of {peer}'s with a link"))??;
+    let title = link.open()?;
+    chat.screen.print(Tone::Plain, &format!("StreamCo: “{title}”"))?;
+    chat.screen.print(Tone::Quiet, "StreamCo knows now that this link was opened, and when; it counts it once. It was not told by whom, nor what else you write.")
 }
 
 fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {

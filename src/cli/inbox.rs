@@ -69,14 +69,18 @@ pub(super) fn run(Args { me, wait, all, json, common }: Args, home: &Home) -> Re
 
 fn print(messages: &[StoredMessage], json: bool) -> Result<()> {
     let mut out = String::new();
-    for StoredMessage { peer, sealed, counter, at, arrival, text, .. } in messages {
+    for StoredMessage { peer, sealed, counter, at, arrival, text, via, .. } in messages {
         let mode = if *sealed { "sealed" } else { "open" };
         if json {
-            let line = json!({"from": peer, "mode": mode, "counter": counter, "sent_at": at, "text": text});
+            let mut line = json!({"from": peer, "mode": mode, "counter": counter, "sent_at": at, "text": text});
+            if let Some(via) = via {
+                line["via"] = json!(via);
+            }
             writeln!(out, "{}", sanitise_json(&line.to_string()))?;
         } else {
             let mark = if *arrival == Arrival::InOrder { String::new() } else { format!(", {arrival}") };
-            writeln!(out, "{peer} ({mode}{mark}): {}", sanitise(text))?;
+            let by = via.as_ref().map_or_else(String::new, |via| format!(" via {}", sanitise(via)));
+            writeln!(out, "{peer}{by} ({mode}{mark}): {}", sanitise(text))?;
         }
     }
     super::print(&out)

@@ -3,6 +3,11 @@
 //! One file a command, each with its arguments and a `run`. Messages for people go to standard error with the program's
 //! name in front and say what to do next; results go to standard output. Exit status: 0 done, 1 not done, 2 wrong usage.
 
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod account;
+#[cfg(feature = "ends")]
+mod app;
+mod button;
 #[cfg(feature = "ends")]
 mod chat;
 #[cfg(feature = "ends")]
@@ -15,6 +20,8 @@ mod demo;
 mod inbox;
 #[cfg(feature = "ends")]
 mod me;
+#[cfg(feature = "relay")]
+mod platform;
 #[cfg(feature = "ends")]
 mod qr;
 #[cfg(feature = "relay")]
@@ -23,10 +30,13 @@ mod relay;
 mod screen;
 #[cfg(feature = "ends")]
 mod send;
-#[cfg(all(feature = "ends", feature = "relay"))]
+#[cfg(feature = "ends")]
+mod share;
+#[cfg(feature = "relay")]
 mod signals;
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod stage;
+mod stdin;
 #[cfg(feature = "relay")]
 mod streamco;
 #[cfg(feature = "ends")]
@@ -72,6 +82,9 @@ enum Command {
     /// Print the messages that arrived
     #[cfg(feature = "ends")]
     Inbox(inbox::Args),
+    /// Recommend a title of StreamCo's to somebody, by your own client: StreamCo counts, and nobody else reads
+    #[cfg(feature = "ends")]
+    Share(share::Args),
     /// Show the safety number to compare with somebody, or compare what they have shown
     #[cfg(feature = "ends")]
     Verify(verify::Args),
@@ -81,7 +94,13 @@ enum Command {
     /// Watch what the relay sees
     #[cfg(feature = "relay")]
     Watch(watch::Args),
-    /// StreamCo, the fictional partner: what it reads through the Inbox API
+    /// The platform's desk: agreements with partners, and its books
+    #[cfg(feature = "relay")]
+    Platform(platform::Args),
+    /// Your account with the platform: connect a partner, and see what is disclosed
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Account(account::Args),
+    /// StreamCo, the fictional partner: what it reads, does and counts through the partner API
     #[cfg(feature = "relay")]
     Streamco(streamco::Args),
     /// Print completions for a shell
@@ -115,11 +134,17 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "ends")]
         Command::Inbox(args) => inbox::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
+        Command::Share(args) => share::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "ends")]
         Command::Verify(args) => verify::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Relay(args) => relay::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Watch(args) => watch::run(args, &Home::resolve(home)?),
+        #[cfg(feature = "relay")]
+        Command::Platform(args) => platform::run(args, &Home::resolve(home)?),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Account(args) => account::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {

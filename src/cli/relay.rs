@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::home::Home;
+use crate::partner::{Book, Platform};
 use crate::relay::{Limits, Relay, Store};
 use crate::web::{Guard, NotLoopback};
 use crate::wire::DEFAULT_PORT;
@@ -59,7 +60,9 @@ pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> 
         drop(home.open_relay_file("relay.db")?); // made 0600, whatever the umask; SQLite's own files beside it follow
         let store = Store::open(&dir.join("relay.db"), hoard).with_context(|| dir.join("relay.db").display().to_string())?;
         let relay = Relay::start(store, Clock::system(), Limits::default(), home.token_or_new("operator")?.hash());
-        let app = relay.router().merge(partner::router(relay.archive(), home.token_or_new("streamco")?.hash()));
+        drop(home.open_relay_file("platform.db")?);
+        let book = Book::open(&dir.join("platform.db")).with_context(|| dir.join("platform.db").display().to_string())?;
+        let app = relay.router().merge(partner::router(Platform::new(&relay, book)));
         if !listen.ip().is_loopback() {
             super::complain(&format!("WARNING: {listen} is reachable from other machines and this is teaching software without TLS: tokens and open messages cross the network in clear"));
         }

@@ -2,20 +2,18 @@
 //!
 //! Done means that the relay has it on disk. Here an unknown peer is an error, unlike in a chat, where the text waits.
 
-use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::time::timeout;
 
-use super::me;
+use super::{me, stdin};
 use crate::client::Client;
 use crate::client::messenger::{Event, MessengerError};
 use crate::client::vault::StoredState;
 use crate::home::Home;
-use crate::protocol::content::TooLong;
-use crate::wire::{MAX_TEXT, UserId, sanitise};
+use crate::wire::{UserId, sanitise};
 
 /// How long each answer of the relay may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +35,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(Args { me, peer, open, require_verified, common }: Args, home: &Home) -> Result<ExitCode> {
-    let text = read_text()?;
+    let text = stdin::text()?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut client = common.client(home, &me)?;
         let verified = client.messenger().is_verified(&peer)?;
@@ -51,26 +49,14 @@ pub(super) fn run(Args { me, peer, open, require_verified, common }: Args, home:
     })
 }
 
-/// The text, less one line end. Not more is read than tells that it is too long.
-fn read_text() -> Result<String> {
-    let mut stdin = std::io::stdin().lock();
-    if stdin.is_terminal() {
-        super::complain("type the text, then Ctrl-D");
-    }
-    let mut text = Vec::new();
-    stdin.by_ref().take(MAX_TEXT as u64 + 3).read_to_end(&mut text).context("cannot read standard input")?;
-    let line = text.strip_suffix(b"\n").unwrap_or(&text);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.len() > MAX_TEXT {
-        bail!("{TooLong}; nothing was sent");
-    }
-    if line.iter().all(u8::is_ascii_whitespace) {
-        bail!("there is no text on standard input; nothing was sent");
-    }
-    String::from_utf8(line.to_vec()).context("standard input is not UTF-8 text; nothing was sent, convert it first")
-}
-
-async fn send(client: &mut Client, peer: &UserId, text: &str, open: bool, common: &me::Args) -> Result<ExitCode> {
+/// Sends one text, and waits until the relay has it.
+pub(super) async fn send(
+    client: &mut Client,
+    peer: &UserId,
+    text: &str,
+    open: bool,
+    common: &me::Args,
+) -> Result<ExitCode> {
     let nothing = "nothing was sent";
     online(client, common).await.context(nothing)?;
     let contact = client.converse(peer, open).context(nothing)?;

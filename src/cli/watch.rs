@@ -72,7 +72,7 @@ enum End {
 async fn follow(url: &RelayUrl, token: &Token, last: &mut u64, json: bool, waiting: &mut bool) -> Result<(), End> {
     let lost = |error: HttpError| End::Lost(error.to_string());
     let mut events = http::events(url, SIGHTINGS, token, *last).await.map_err(|error| match error {
-        HttpError::Status(StatusCode::UNAUTHORIZED) => End::Refused,
+        HttpError::Status(StatusCode::UNAUTHORIZED, _) => End::Refused,
         other => lost(other),
     })?;
     *waiting = false;

@@ -62,7 +62,7 @@ impl From<&Sighting> for Row {
     fn from(sighting: &Sighting) -> Self {
         let Sighting { n, id, at, from, to, size, payload } = sighting;
         let seen = match payload {
-            Payload::Open(Content::Text { sent_at, counter, text }) => {
+            Payload::Open(Content::Text { sent_at, counter, text, via: _ }) => {
                 let end = (0..=SHOWN.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
                 Seen::Text { sent_at: *sent_at, counter: *counter, text: sanitise(&text[..end]) }
             }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Payload {
-        Payload::Open(Content::Text { sent_at: 3, counter: 4, text: text.to_owned() })
+        Payload::Open(Content::Text { sent_at: 3, counter: 4, text: text.to_owned(), via: None })
     }
 
     #[test]

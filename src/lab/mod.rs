@@ -5,6 +5,7 @@
 //! [`naive`] is the encryption that everybody writes first: a lesson, and the twin on which the checks must fire.
 //! [`stage`] is a page for the lecture hall: Alice, the relay, the partner and Bob, live, with a guided tour.
 
+mod agreement;
 mod child;
 pub mod demo;
 pub mod memory;

@@ -1,166 +1,76 @@
-//! # The partner's side of the relay: an Inbox API
+//! # The platform: agreements, an Inbox API, and a ledger of what was granted and used
 //!
-//! Question: what could a company that a platform lets in read of people's conversations?
+//! Question: what could a company that a platform lets in do with people's conversations, and who decides that?
 //! It is *alleged* (plaintiffs' filing, Klein v. Meta, N.D. Cal. 3:20-cv-08570) that "Inbox API" agreements of 2013 allowed a partner
 //! programmatic access to users' private message inboxes. It is *denied*: Meta (April 2024) says that it did not share people's private messages,
-//! and the partner (2018) that it never accessed them nor asked to. The claims were not adjudicated. This floor shows what access to
-//! private inboxes is, with a fictional platform and a fictional partner, StreamCo. Here one token opens every inbox: the broadest
-//! reading of what is alleged; the quoted text does not say whether users were asked. The floor is as blind as the relay: no
-//! cipher is in it.
+//! and the partner (2018) that it never accessed them nor asked to. It is *conceded* (December 2018) that a few partners had read, write and
+//! delete capabilities after a user had logged in. The claims were not adjudicated. This floor shows what such access is, with a
+//! fictional platform and a fictional partner, StreamCo. It is as blind as the relay: no cipher is in it.
 //!
 //! ```text
-//! GET /partner/v1/users/NAME/threads                     with whom, how many, when
-//! GET /partner/v1/users/NAME/messages?after=N&limit=N    open: the text · sealed: names, time, size, a blob
-//! Authorization: Bearer TOKEN                            neither correspondent is told
+//! agreement ──► client secret ──► token (15 minutes) ──► admit: token, scope, term, user connected? ──► ledger ──► answer
 //! ```
+//!
+//! Who may read is decided here, by the company, one row in a table. Of a sealed conversation there is nothing to decide.
 
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+mod account;
+mod book;
+mod day;
+mod filed;
+mod gate;
+mod inbox;
+mod openapi;
+mod operator;
+mod page;
+mod problem;
+mod scope;
+mod stream;
+mod token;
+mod write;
 
-use crate::relay::{Archive, ArchivedMessage, StoreError, bearer};
-use crate::wire::{Bytes, Content, Payload, UserId};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post, put};
 
-/// The most messages in one answer.
-const PAGE: u32 = 200;
+pub use book::{Agreement, Book, BookError, Count, Entry, FiledReport, Standing, Terms, What};
+pub use gate::{Grant, Platform};
+pub use inbox::{InboxMessage, InboxPage, inbox};
+pub use openapi::openapi;
+pub use problem::Problem;
+pub use scope::{Access, Scope};
 
-#[derive(Debug, Clone)]
-struct Partner {
-    archive: Archive,
-    token: [u8; 32],
-}
+/// The largest body that is read, in bytes.
+const MAX_BODY: usize = 1024 * 1024;
 
-/// One message as the Inbox API gives it: `text` if it was open, `sealed` (base64) if it was not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxMessage {
-    /// The relay's number.
-    pub seq: u64,
-    /// Who wrote.
-    pub from: UserId,
-    /// To whom.
-    pub to: UserId,
-    /// The relay's clock, in milliseconds since 1970.
-    pub at: u64,
-    /// `"open"` or `"sealed"`.
-    pub mode: String,
-    /// Bytes of text or blob.
-    pub size: u64,
-    /// What an open message says.
-    pub text: Option<String>,
-    /// The blob of a sealed one, until it is deleted after delivery.
-    pub sealed: Option<Bytes>,
-}
-
-/// A page of messages, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxPage {
-    /// At most 200.
-    pub messages: Vec<InboxMessage>,
-    /// What `after` is for the next page; none after the last one.
-    pub next: Option<u64>,
-}
-
-/// The routes of the Inbox API. `token` is the SHA-256 of the partner's token.
-pub fn router(archive: Archive, token: [u8; 32]) -> Router {
+/// All routes of the platform's side.
+pub fn router(platform: Platform) -> Router {
     Router::new()
-        .route("/partner/v1/users/{user}/threads", get(threads))
-        .route("/partner/v1/users/{user}/messages", get(messages))
-        .with_state(Partner { archive, token })
+        .route("/partner/v1/token", post(token::issue))
+        .route("/partner/v1/agreement", get(filed::agreement))
+        .route("/partner/v1/users/{user}/threads", get(inbox::threads))
+        .route("/partner/v1/users/{user}/messages", get(inbox::messages).post(write::post))
+        .route("/partner/v1/users/{user}/messages/{seq}", delete(write::delete))
+        .route("/partner/v1/users/{user}/search", get(inbox::search))
+        .route("/partner/v1/users/{user}/stream", get(stream::stream))
+        .route("/partner/v1/reports", post(filed::report))
+        .route("/partner/v1/signals", post(filed::signals))
+        .route("/partner/v1/openapi.json", get(document))
+        .route("/account/v1/{user}/connections/{partner}", put(account::connect).delete(account::disconnect))
+        .route("/account/v1/{user}/disclosures", get(account::disclosures))
+        .route("/operator/v1/agreements", get(operator::agreements).post(operator::agree))
+        .route("/operator/v1/agreements/{partner}", get(operator::agreement))
+        .route("/operator/v1/agreements/{partner}/revoke", post(operator::revoke))
+        .route("/operator/v1/agreements/{partner}/expire", post(operator::expire))
+        .route("/operator/v1/ledger", get(operator::ledger))
+        .route("/operator/v1/reports", get(operator::reports))
+        .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not this method here") })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(platform)
 }
 
-#[derive(Deserialize)]
-struct PageOf {
-    #[serde(default)]
-    after: u64,
-    #[serde(default = "page")]
-    limit: u32,
-}
-
-fn page() -> u32 {
-    PAGE
-}
-
-async fn threads(State(partner): State<Partner>, headers: HeaderMap, Path(user): Path<String>) -> Response {
-    let user = match partner.admit(&headers, &user) {
-        Ok(user) => user,
-        Err(problem) => return problem,
-    };
-    match partner.archive.threads(&user).await {
-        Ok(Some(threads)) => Json(json!({ "threads": threads })).into_response(),
-        other => missing(other.err()),
-    }
-}
-
-async fn messages(
-    State(partner): State<Partner>,
-    headers: HeaderMap,
-    Path(user): Path<String>,
-    query: Result<Query<PageOf>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let user = match partner.admit(&headers, &user) {
-        Ok(user) => user,
-        Err(problem) => return problem,
-    };
-    let Ok(Query(PageOf { after, limit })) = query else {
-        return problem(StatusCode::BAD_REQUEST, "after and limit are whole numbers");
-    };
-    match inbox(&partner.archive, &user, after, limit).await {
-        Ok(Some(page)) => Json(page).into_response(),
-        other => missing(other.err()),
-    }
-}
-
-/// What the Inbox API says of a user's messages after number `after`: at most `limit`, and at most 200. None if nobody of that
-/// name has registered.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn inbox(archive: &Archive, user: &UserId, after: u64, limit: u32) -> Result<Option<InboxPage>, StoreError> {
-    let messages = archive.messages(user, after, limit.clamp(1, PAGE)).await?;
-    Ok(messages.map(|messages| {
-        let next = messages.last().map(|message| message.seq);
-        InboxPage { messages: messages.into_iter().filter_map(inbox_message).collect(), next }
-    }))
-}
-
-impl Partner {
-    fn admit(&self, headers: &HeaderMap, user: &str) -> Result<UserId, Response> {
-        if bearer(headers).is_none_or(|token| token.hash() != self.token) {
-            return Err(problem(
-                StatusCode::UNAUTHORIZED,
-                "the partner's token is missing or wrong; it goes into the Authorization header",
-            ));
-        }
-        user.parse().map_err(|_| problem(StatusCode::NOT_FOUND, "nobody of that name has registered"))
-    }
-}
-
-/// Receipts say nothing that a reader of inboxes wants.
-fn inbox_message(message: ArchivedMessage) -> Option<InboxMessage> {
-    let ArchivedMessage { seq, from, to, at, sealed, size, payload } = message;
-    let (text, sealed_blob) = match payload {
-        Some(Payload::Open(Content::Text { text, .. })) => (Some(text), None),
-        Some(Payload::Open(Content::Receipt { .. })) => return None,
-        Some(Payload::Sealed(blob)) => (None, Some(blob)),
-        None => (None, None),
-    };
-    let mode = if sealed { "sealed" } else { "open" }.to_owned();
-    Some(InboxMessage { seq, from, to, at, mode, size, text, sealed: sealed_blob })
-}
-
-fn missing(error: Option<StoreError>) -> Response {
-    match error {
-        None => problem(StatusCode::NOT_FOUND, "nobody of that name has registered"),
-        Some(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "the archive cannot be read now; try again"),
-    }
-}
-
-/// RFC 9457, "The Problem Details JSON Object".
-fn problem(status: StatusCode, detail: &str) -> Response {
-    let body = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
-    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+/// For everybody: what the API is, is no secret.
+async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi())
 }

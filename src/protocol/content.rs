@@ -38,7 +38,8 @@ pub struct NotContent;
 pub fn encode(content: &Content) -> Result<Zeroizing<Vec<u8>>, TooLong> {
     let digits = |number: u64| format!("{number:020}");
     let (head, text) = match content {
-        Content::Text { sent_at, counter, text } => {
+        // Sealed, nobody else can write in the sender's name: there is no place for it.
+        Content::Text { sent_at, counter, text, via: _ } => {
             (Head::Text { sent_at: digits(*sent_at), counter: digits(*counter) }, text.as_str())
         }
         Content::Receipt { sent_at, of, of_sent_at } => {
@@ -71,6 +72,7 @@ pub fn decode(padded: &[u8]) -> Result<Content, NotContent> {
             sent_at: number(&sent_at)?,
             counter: number(&counter)?,
             text: String::from_utf8(reader.0.to_vec()).map_err(|_| NotContent)?,
+            via: None,
         }),
         Head::Receipt { sent_at, of, of_sent_at } if reader.0.is_empty() => {
             Ok(Content::Receipt { sent_at: number(&sent_at)?, of: number(&of)?, of_sent_at: number(&of_sent_at)? })

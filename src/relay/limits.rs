@@ -96,15 +96,17 @@ pub(super) fn fits(payload: &Payload) -> bool {
 
 /// What a rate counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Send,
     Fetch,
     Publish,
+    /// A partner's requests.
+    Partner,
 }
 
 /// Token buckets by user. They outlive a connection: reconnecting refills nothing.
 #[derive(Debug, Default)]
-pub(super) struct Rates(Mutex<Buckets>);
+pub(crate) struct Rates(Mutex<Buckets>);
 
 /// A bucket is known by the moment, in microseconds, at which it is full again: each request puts that off by what one takes to
 /// refill, and an empty bucket is one whose moment is too far away. A full bucket need not be kept.
@@ -116,7 +118,7 @@ struct Buckets {
 
 impl Rates {
     /// Takes one from the user's bucket; false if it is empty.
-    pub(super) fn allow(&self, user: &UserId, kind: Kind, rate: Rate, now: u64) -> bool {
+    pub(crate) fn allow(&self, user: &UserId, kind: Kind, rate: Rate, now: u64) -> bool {
         let now = now.saturating_mul(1000);
         let one = SECOND / u64::from(rate.per_second.max(1));
         let empty = now.saturating_add(one * u64::from(rate.burst));

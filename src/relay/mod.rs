@@ -29,16 +29,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use archive::{Archive, ArchivedMessage, Thread};
+pub use archive::{Archive, ArchivedMessage, NotPosted, Thread};
+pub(crate) use limits::{Kind, Rates};
 pub use limits::{Limits, Rate};
 pub use routes::SIGHTINGS;
 pub(crate) use routes::bearer;
 pub use sighting::{Sighting, Sightings};
-pub use store::{Store, StoreError};
+pub use store::{Removed, Store, StoreError};
 pub use tally::{Mode, Pair, Tally};
 
 use crate::clock::Clock;
-use limits::Rates;
+use crate::wire::Token;
 use mailbox::Mailboxes;
 use store::Committed;
 
@@ -105,13 +106,31 @@ impl Relay {
     /// What the relay keeps, for whoever reads along.
     #[must_use]
     pub fn archive(&self) -> Archive {
-        Archive::new(self.0.store.clone())
+        Archive::new(self.0.store.clone(), self.0.limits.clone())
     }
 
     /// What the relay saw, for its own views.
     #[must_use]
     pub fn sightings(&self) -> &Sightings {
         &self.0.sightings
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
+    /// Whether this is the operator's token.
+    #[must_use]
+    pub fn is_operator(&self, token: &Token) -> bool {
+        token.hash() == self.0.operator_token
+    }
+
+    /// Turns true when the relay stops: what is open ends then.
+    #[must_use]
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.0.closing.subscribe()
     }
 
     /// How many clients are connected.

@@ -248,7 +248,7 @@ impl<'a> Connection<'a> {
                     }
                 }
                 Answer::NoPage => self.page_again(),
-                Answer::Threads(_) | Answer::Messages(_) => {}
+                Answer::Removed(_) => {}
             }
             if left == 0 {
                 break;

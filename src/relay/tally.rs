@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Payload {
-        Payload::Open(Content::Text { sent_at: 0, counter: 1, text: text.to_owned() })
+        Payload::Open(Content::Text { sent_at: 0, counter: 1, text: text.to_owned(), via: None })
     }
 
     #[test]

@@ -22,6 +22,10 @@ pub enum Content {
         counter: u64,
         /// At most [`MAX_TEXT`] bytes.
         text: String,
+        /// Who wrote it in the sender's name, as the platform says. In open mode only: nothing proves it, and nothing would
+        /// prove its absence. Such a text is not counted (0) and gets no receipt, because the sender's client knows nothing of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<String>,
     },
     /// The receiver's client says that a text arrived and was saved.
     Receipt {
@@ -38,8 +42,9 @@ pub enum Content {
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text { sent_at, counter, text } => {
-                write!(f, "Text {{ sent_at: {sent_at}, counter: {counter}, text: {} bytes }}", text.len())
+            Self::Text { sent_at, counter, text, via } => {
+                let bytes = text.len();
+                write!(f, "Text {{ sent_at: {sent_at}, counter: {counter}, text: {bytes} bytes, via: {via:?} }}")
             }
             Self::Receipt { sent_at, of, of_sent_at } => {
                 write!(f, "Receipt {{ sent_at: {sent_at}, of: {of}, of_sent_at: {of_sent_at} }}")

@@ -147,7 +147,7 @@ fn open(texts: [&str; 2]) -> Wins {
     let mut counter = 0;
     play(texts, |text| {
         counter += 1;
-        Payload::Open(Content::Text { sent_at: 1_700_000_000_000 + counter, counter, text: text.to_owned() })
+        Payload::Open(Content::Text { sent_at: 1_700_000_000_000 + counter, counter, text: text.to_owned(), via: None })
     })
 }
 

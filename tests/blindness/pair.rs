@@ -73,7 +73,7 @@ impl Pair {
     pub fn text(&mut self, text: &str) -> Content {
         self.now += 1000;
         self.counter += 1;
-        Content::Text { sent_at: self.now, counter: self.counter, text: text.to_owned() }
+        Content::Text { sent_at: self.now, counter: self.counter, text: text.to_owned(), via: None }
     }
 
     pub fn seal(&mut self, who: usize, content: &Content) -> Vec<u8> {

@@ -61,7 +61,7 @@ fn hostile(length: usize) -> Vec<String> {
 
 /// Bytes that stand before the text inside the seal.
 fn head() -> usize {
-    let empty = content::encode(&Content::Text { sent_at: 0, counter: 0, text: String::new() }).unwrap();
+    let empty = content::encode(&Content::Text { sent_at: 0, counter: 0, text: String::new(), via: None }).unwrap();
     unpad(&empty).unwrap().len()
 }
 
@@ -114,7 +114,8 @@ fn a_receipt_has_the_size_of_a_short_text_whatever_its_numbers() {
     let mut talk = Pair::under_way(3);
     for number in [0, 1, 9, 10, u64::MAX] {
         let receipt = talk.seal(ALICE, &Content::Receipt { sent_at: number, of: number, of_sent_at: number });
-        let text = talk.seal(ALICE, &Content::Text { sent_at: number, counter: number, text: "ok".to_owned() });
+        let text =
+            talk.seal(ALICE, &Content::Text { sent_at: number, counter: number, text: "ok".to_owned(), via: None });
         assert_eq!((receipt.len(), text.len()), (OVERHEAD + 512, OVERHEAD + 512), "{number}");
     }
 }

@@ -84,7 +84,8 @@ async fn the_inspector_labels_every_byte_that_the_relay_delivers() {
     let mut bob = Person::join(&relay, "bob").await;
     let page = watch(&browser, &relay).await;
     let receipt = Payload::Open(Content::Receipt { sent_at: 5, of: 3, of_sent_at: 4 });
-    let text = Payload::Open(Content::Text { sent_at: 5, counter: 9, text: "caf\u{e9} \"\\ 👋".to_owned() });
+    let text =
+        Payload::Open(Content::Text { sent_at: 5, counter: 9, text: "caf\u{e9} \"\\ 👋".to_owned(), via: None });
     for payload in [text, receipt, Payload::Sealed(Bytes(vec![0x5e; 642]))] {
         alice.send("bob", payload).await;
         let envelope = bob.delivery().await;

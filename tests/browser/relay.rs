@@ -110,7 +110,7 @@ pub async fn watch(browser: &Browser, relay: &Relay) -> Page {
 }
 
 pub fn open(text: &str) -> Payload {
-    Payload::Open(Content::Text { sent_at: 1_700_000_000_000, counter: 1, text: text.to_owned() })
+    Payload::Open(Content::Text { sent_at: 1_700_000_000_000, counter: 1, text: text.to_owned(), via: None })
 }
 
 /// Noise, of the size that a sealed text has.

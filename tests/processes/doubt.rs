@@ -17,7 +17,7 @@ fn yet_another_bob(post: &mut Post) -> Person {
 
 /// An open text to Alice, which the relay may have written. It says its number.
 fn open(from: &str, n: u8, sent_at: u64) -> RelayFrame {
-    let payload = Payload::Open(Content::Text { sent_at, counter: u64::from(n), text: n.to_string() });
+    let payload = Payload::Open(Content::Text { sent_at, counter: u64::from(n), text: n.to_string(), via: None });
     let (seq, from, to) = (1_000 + u64::from(n), id(from), id("alice"));
     RelayFrame::Deliver(Envelope { seq, id: MessageId([n; 16]), from, to, at: u64::MAX, payload })
 }

@@ -192,7 +192,7 @@ async fn who_has_much_to_say_and_much_to_hear_does_both() {
     let bobs = Token::random(&mut rand::rng());
     let (mut bob, _) = Raw::hello(&url, "bob", &bobs).await;
     for n in 0..many {
-        let content = Content::Text { sent_at: 0, counter: n.into(), text: long.clone() };
+        let content = Content::Text { sent_at: 0, counter: n.into(), text: long.clone(), via: None };
         bob.send(&send(n, "alice", Payload::Open(content))).await;
     }
     for n in 0..many {

@@ -128,7 +128,7 @@ pub fn message_id(id: u8) -> MessageId {
 
 /// An open text.
 pub fn open(text: &str) -> Payload {
-    Payload::Open(Content::Text { sent_at: 1, counter: 1, text: text.to_owned() })
+    Payload::Open(Content::Text { sent_at: 1, counter: 1, text: text.to_owned(), via: None })
 }
 
 /// A sealed blob of these bytes.

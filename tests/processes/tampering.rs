@@ -108,7 +108,7 @@ fn in_an_open_conversation_the_same_hand_rewrites_what_bob_reads() {
     post.say(&mut alice, "bob", "genuine");
     let mail = post.take(&bob);
     let Payload::Open(Content::Text { sent_at, counter, .. }) = mail[0].payload else { panic!("it is open") };
-    let forged = Content::Text { sent_at, counter, text: "altered".to_owned() };
+    let forged = Content::Text { sent_at, counter, text: "altered".to_owned(), via: None };
     post.give(&mut bob, RelayFrame::Deliver(with(&mail[0], 0, Payload::Open(forged))));
     assert_eq!(bob.heard(), ["altered"]);
     assert_eq!(bob.saw(|event| matches!(event, Event::SetAside { .. } | Event::Alarm { .. })), 0);
@@ -143,7 +143,7 @@ fn a_message_that_comes_again_is_acknowledged_and_shown_once_for_ever() {
     let (mut post, mut alice, mut bob) = pair(5, true);
     post.say(&mut alice, "bob", "once");
     let mail = post.take(&bob);
-    let copy = Content::Text { sent_at: 1, counter: 1, text: "once".to_owned() };
+    let copy = Content::Text { sent_at: 1, counter: 1, text: "once".to_owned(), via: None };
     for payload in [mail[0].payload.clone(), mail[0].payload.clone(), Payload::Open(copy)] {
         post.give(&mut bob, RelayFrame::Deliver(with(&mail[0], 7, payload)));
     }
@@ -273,9 +273,9 @@ fn forge(message: Message) -> Vec<Message> {
             *altered.last_mut().unwrap() ^= 1;
             vec![frame(Payload::Sealed(Bytes(altered))), message]
         }
-        Payload::Open(Content::Text { sent_at, counter, text }) => {
+        Payload::Open(Content::Text { sent_at, counter, text, via: _ }) => {
             let text = text.replace("nine", "ten");
-            vec![frame(Payload::Open(Content::Text { sent_at: *sent_at, counter: *counter, text }))]
+            vec![frame(Payload::Open(Content::Text { sent_at: *sent_at, counter: *counter, text, via: None }))]
         }
         Payload::Open(Content::Receipt { .. }) => vec![message],
     }

@@ -231,7 +231,7 @@ fn an_open_message_in_a_sealed_conversation_is_put_aside_until_the_user_says_ope
     post.say(&mut alice, "bob", "sealed");
     post.deliver(&mut bob);
     let forged = |n: u8, text: &str| {
-        let content = Content::Text { sent_at: 1, counter: u64::from(n), text: text.to_owned() };
+        let content = Content::Text { sent_at: 1, counter: u64::from(n), text: text.to_owned(), via: None };
         let (from, to) = (id("alice"), id("bob"));
         let envelope = Envelope {
             seq: 90 + u64::from(n),

@@ -114,7 +114,7 @@ fn worked_example() -> String {
         [("alice", "Meet me at noon."), ("bob", "Where?"), ("alice", "By the fountain.")].into_iter().enumerate()
     {
         let counter = if n == 2 { 2 } else { 1 };
-        let content = Content::Text { sent_at: NOW + 1_000 * n as u64, counter, text: text.to_owned() };
+        let content = Content::Text { sent_at: NOW + 1_000 * n as u64, counter, text: text.to_owned(), via: None };
         let padded = content::encode(&content).unwrap();
         block.line(&format!("inside blob {}", n + 1), padding::unpad(&padded).unwrap());
         let (from, to) = if sender == "alice" { (&mut alice, &mut bob) } else { (&mut bob, &mut alice) };

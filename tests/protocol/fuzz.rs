@@ -58,8 +58,9 @@ fn frames() -> Vec<Vec<u8>> {
         let (seq, from, to) = (u64::MAX, id("bob"), id("alice"));
         RelayFrame::Deliver(Envelope { seq, id: MessageId([1; 16]), from, to, at: u64::MAX, payload })
     };
-    let text =
-        |counter, text: &str| envelope(Payload::Open(Content::Text { sent_at: u64::MAX, counter, text: text.into() }));
+    let text = |counter, text: &str| {
+        envelope(Payload::Open(Content::Text { sent_at: u64::MAX, counter, text: text.into(), via: None }))
+    };
     let receipt = envelope(Payload::Open(Content::Receipt { sent_at: 0, of: 1, of_sent_at: NOW }));
     let error = |code, detail: &str| RelayFrame::Error { code, detail: detail.into(), id: None, user: Some(id("bob")) };
     let made = [
@@ -107,7 +108,7 @@ fn blobs(genuine: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 }
 
 fn contents() -> Vec<Vec<u8>> {
-    let text = |text: &str| Content::Text { sent_at: NOW, counter: 7, text: text.to_owned() };
+    let text = |text: &str| Content::Text { sent_at: NOW, counter: 7, text: text.to_owned(), via: None };
     let receipt = Content::Receipt { sent_at: NOW, of: 1, of_sent_at: NOW };
     let all = [text("hello"), text(""), text("\u{1b}[2J\u{202e}e\u{301}\u{301}"), receipt];
     let sealed = all.iter().map(|content| content::encode(content).unwrap().to_vec());

@@ -36,7 +36,7 @@ fn what_was_never_padded_is_refused() {
 }
 
 fn text(sent_at: u64, counter: u64, text: &str) -> Content {
-    Content::Text { sent_at, counter, text: text.to_owned() }
+    Content::Text { sent_at, counter, text: text.to_owned(), via: None }
 }
 
 #[test]

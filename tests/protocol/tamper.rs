@@ -62,7 +62,12 @@ fn a_changed_first_message_is_refused_and_the_genuine_one_still_opens() {
 #[test]
 fn the_same_changes_pass_in_open_mode() {
     // The control: what the relay carries in open mode can be rewritten, and the reader takes it.
-    let content = Content::Text { sent_at: 1, counter: 1, text: "pay 100 to carol, please, and not to mallory".into() };
+    let content = Content::Text {
+        sent_at: 1,
+        counter: 1,
+        text: "pay 100 to carol, please, and not to mallory".into(),
+        via: None,
+    };
     let json = serde_json::to_vec(&Payload::Open(content)).unwrap();
     assert!(taken(&json, |bytes| serde_json::from_slice::<Payload>(bytes).is_ok()) > 0);
 }

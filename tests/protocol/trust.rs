@@ -97,7 +97,7 @@ fn another_key_under_my_own_name_is_an_alarm() {
 #[test]
 fn an_open_message_in_a_sealed_conversation_is_put_aside() {
     let mut post = talking();
-    let text = Content::Text { sent_at: NOW, counter: 1, text: "the relay wrote this".to_owned() };
+    let text = Content::Text { sent_at: NOW, counter: 1, text: "the relay wrote this".to_owned(), via: None };
     let forge = |post: &mut Post, n| post.deliver(n, |envelope| envelope.payload = Payload::Open(text.clone()));
     let first = post.carried.iter().position(|envelope| envelope.from == id("alice")).unwrap();
     let events = forge(&mut post, first);
@@ -118,7 +118,7 @@ fn a_delivered_message_is_shown_once_however_often_it_comes() {
     }
     // The control: an open conversation has only the bytes to go by, so a forged copy with one thing changed is shown again.
     post.with("bob", |bob, rng| bob.set_mode(&peer("alice"), Mode::Open, NOW, rng).unwrap().1);
-    let content = |sent_at| Content::Text { sent_at, counter: 1, text: "hello".to_owned() };
+    let content = |sent_at| Content::Text { sent_at, counter: 1, text: "hello".to_owned(), via: None };
     let again = post.deliver(0, |envelope| envelope.payload = Payload::Open(content(NOW)));
     let once_more = post.deliver(0, |envelope| envelope.payload = Payload::Open(content(NOW + 1)));
     assert_eq!(shown(&again).len() + shown(&once_more).len(), 2);

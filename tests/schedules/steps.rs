@@ -256,7 +256,7 @@ fn forge(world: &mut World) -> Check {
     let (from, to) = some_pair(world);
     let (mut from, mut to) = (world.people[from].id.clone(), world.people[to].id.clone());
     let text = format!("{from} never wrote this ({})", world.now);
-    let mut content = Content::Text { sent_at: world.now, counter: world.rng.random_range(1..40), text };
+    let mut content = Content::Text { sent_at: world.now, counter: world.rng.random_range(1..40), text, via: None };
     if !world.oracle.said.is_empty() && world.rng.random() {
         let said = &world.oracle.said[world.rng.random_range(0..world.oracle.said.len())];
         (from, to) = (said.to.clone(), said.from.clone());

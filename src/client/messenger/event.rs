@@ -122,9 +122,10 @@ impl fmt::Display for Event {
             Self::Online => write!(f, "the relay answers"),
             Self::CaughtUp => write!(f, "all that waited has arrived"),
             Self::Offline { why } => write!(f, "no relay: {}. What you write is kept; trying again", sanitise(why)),
-            Self::Message { message: StoredMessage { peer, arrival, text, .. } } => match arrival {
-                Arrival::InOrder => write!(f, "{peer}: {}", sanitise(text)),
-                arrival => write!(f, "{peer} ({arrival}): {}", sanitise(text)),
+            Self::Message { message: StoredMessage { peer, arrival, text, via, .. } } => match (via, arrival) {
+                (Some(via), _) => write!(f, "{peer} via {}: {}", sanitise(via), sanitise(text)),
+                (None, Arrival::InOrder) => write!(f, "{peer}: {}", sanitise(text)),
+                (None, arrival) => write!(f, "{peer} ({arrival}): {}", sanitise(text)),
             },
             Self::State { peer, counter, state, sealed: _ } => write!(f, "{counter} to {peer}: {state}"),
             Self::NotJoined(peer) => write!(f, "{peer} has not joined; what you write is held until they do"),

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::outgoing::enqueue;
 use super::{Alarm, Event, Result, Step};
-use crate::client::contacts::{Contact, Mode, Trust};
+use crate::client::contacts::{Arrival, Contact, Mode, Trust};
 use crate::client::vault::{Rows, SetAside, StoredMessage, StoredState, VaultError, Wake};
 use crate::protocol::session::Recipient;
 use crate::protocol::{DecryptError, IdentityKeyPair, PreKeyStore, Sessions, content};
@@ -149,8 +149,8 @@ impl Incoming<'_> {
         rng: &mut impl CryptoRng,
     ) -> Result<()> {
         let (peer, sealed) = (contact.peer.clone(), sessions.is_some());
-        let (at, counter, text) = match content {
-            Content::Text { sent_at, counter, text } => (sent_at, counter, text),
+        let (at, counter, text, via) = match content {
+            Content::Text { sent_at, counter, text, via } => (sent_at, counter, text, via),
             Content::Receipt { sent_at: _, of, of_sent_at } => {
                 if let Some(moved) = self.rows.delivered(&peer, of, of_sent_at, sealed)? {
                     self.step.events.push(Event::moved(moved, StoredState::Delivered));
@@ -158,7 +158,9 @@ impl Incoming<'_> {
                 return Ok(());
             }
         };
-        let arrival = contact.numbers(sealed).arrived(counter);
+        // What the platform wrote in their name is not one of the texts that their client counted.
+        let theirs = via.is_none();
+        let arrival = if theirs { contact.numbers(sealed).arrived(counter) } else { Arrival::InOrder };
         let mut message = StoredMessage {
             n: 0,
             peer,
@@ -171,10 +173,11 @@ impl Incoming<'_> {
             state: StoredState::Unread,
             arrival,
             text,
+            via,
         };
         message.n = self.rows.add_message(&message, rng)?;
         self.step.events.push(Event::Message { message });
-        if contact.accepted && !contact.blocked() {
+        if theirs && contact.accepted && !contact.blocked() {
             let receipt = Content::Receipt { sent_at: self.now, of: counter, of_sent_at: at };
             enqueue(self.rows, &contact.peer, sessions, MessageId::random(rng), receipt, &mut self.step, rng)?;
         }

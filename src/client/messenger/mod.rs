@@ -180,6 +180,7 @@ impl Messenger {
                 at: now,
                 state: StoredState::Held,
                 arrival: Arrival::InOrder,
+                via: None,
                 text: text.to_owned(),
             };
             rows.add_message(&message, rng)?;

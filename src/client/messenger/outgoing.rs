@@ -123,7 +123,7 @@ pub(super) fn dispatch(
     }
     let mut sessions = rows.sessions(peer)?;
     for StoredMessage { id, counter, at, sealed, text, .. } in held {
-        let content = Content::Text { sent_at: at, counter, text };
+        let content = Content::Text { sent_at: at, counter, text, via: None };
         let ready = !sealed || (!contact.resetting && sessions.can_send(now));
         if !ready || !enqueue(rows, peer, sealed.then_some(&mut sessions), id, content, step, rng)? {
             step.frames.push(ClientFrame::Fetch { user: peer.clone() });

@@ -68,6 +68,8 @@ pub struct StoredMessage {
     pub arrival: Arrival,
     /// What it says.
     pub text: String,
+    /// Who wrote it in the peer's name, as the platform says: open mode only.
+    pub via: Option<String>,
 }
 
 /// A text of mine that moved on: to whom, its counter, and whether it travels sealed.
@@ -79,10 +81,10 @@ impl Rows<'_> {
     /// # Errors
     /// [`VaultError`].
     pub fn add_message(&self, message: &StoredMessage, rng: &mut impl CryptoRng) -> Result<i64> {
-        let StoredMessage { n: _, peer, outgoing, sealed, id, counter, at, state, arrival, text } = message;
+        let StoredMessage { n: _, peer, outgoing, sealed, id, counter, at, state, arrival, text, via } = message;
         let body = self.cipher.protect("text", text.as_bytes(), rng);
-        let sql = "INSERT INTO messages (peer, outgoing, sealed, id, counter, at, state, body, arrival)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let sql = "INSERT INTO messages (peer, outgoing, sealed, id, counter, at, state, body, arrival, via)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let (counter, at) = (signed(*counter), signed(*at));
         self.db.prepare_cached(sql)?.execute(params![
             peer.as_str(),
@@ -93,7 +95,8 @@ impl Rows<'_> {
             at,
             state.name(),
             body.as_slice(),
-            arrival_to_row(*arrival)
+            arrival_to_row(*arrival),
+            via
         ])?;
         Ok(self.db.last_insert_rowid())
     }
@@ -124,6 +127,7 @@ impl Rows<'_> {
                 state: StoredState::from_name(&row.get::<_, String>(7)?)?,
                 arrival: arrival_from_row(row.get(9)?),
                 text: String::from_utf8(body.to_vec()).map_err(|_| VaultError::Row)?,
+                via: row.get(10)?,
             });
         }
         Ok(all)
@@ -203,11 +207,11 @@ fn arrival_from_row(number: i64) -> Arrival {
 /// Without what it says.
 impl fmt::Debug for StoredMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { n, peer, outgoing, sealed, id, counter, at, state, arrival, text } = self;
+        let Self { n, peer, outgoing, sealed, id, counter, at, state, arrival, text, via } = self;
         let way = if *outgoing { "to" } else { "from" };
         write!(
             f,
-            "{n} {way} {peer} (sealed: {sealed}) {id} {counter} at {at}: {state:?} {arrival:?} {} bytes",
+            "{n} {way} {peer} (sealed: {sealed}) {id} {counter} at {at}: {state:?} {arrival:?} {via:?} {} bytes",
             text.len()
         )
     }

@@ -35,7 +35,7 @@ use crate::protocol::IdentityKeyPair;
 use crate::wire::{Token, UserId};
 
 /// The layout's number in `user_version`; a vault with a higher one is from a newer program.
-const LAYOUT: i64 = 2;
+const LAYOUT: i64 = 3;
 /// `application_id`: tells a vault from another SQLite file.
 const MARK: i64 = 0x626c_7231;
 

@@ -32,7 +32,7 @@ CREATE TABLE remembered (session BLOB PRIMARY KEY, prekey INTEGER NOT NULL) WITH
 CREATE TABLE messages (
   n INTEGER PRIMARY KEY AUTOINCREMENT, peer TEXT NOT NULL, outgoing INTEGER NOT NULL, sealed INTEGER NOT NULL,
   id BLOB NOT NULL, counter INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL,
-  arrival INTEGER NOT NULL);
+  arrival INTEGER NOT NULL, via TEXT);
 CREATE INDEX messages_by_peer ON messages (peer, outgoing, counter);
 CREATE INDEX messages_by_id ON messages (id);
 CREATE INDEX messages_open_ends ON messages (state) WHERE state = 'held' OR state = 'unread';

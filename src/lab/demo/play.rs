@@ -16,9 +16,8 @@ use crate::client::messenger::Event;
 use crate::client::vault::{StoredState, Vault};
 use crate::clock::Clock;
 use crate::home::Home;
-use crate::lab::child;
 use crate::lab::tap::Tap;
-use crate::streamco;
+use crate::lab::{agreement, child};
 use crate::wire::{ClientFrame, Payload, RelayUrl, UserId};
 
 /// Each thing that is waited for happens within this time, or the demo ends.
@@ -122,7 +121,7 @@ impl Scene {
         bob: &mut Client,
     ) -> Result<Played> {
         let stored = stored(&self.home)?;
-        let inbox = streamco::inbox(&self.url, &self.home.token("streamco")?, &self.bob).await?;
+        let inbox = agreement::make(&self.home, &self.url).await?.inbox(&self.bob).await?;
         let metadata = stored.iter().map(|row| (row.from == self.alice.as_str(), row.at, row.size)).collect();
         // Receipts travel too; in open mode the relay sees which messages are texts, in sealed mode it counts alike.
         let mut texts = Vec::new();

@@ -274,7 +274,7 @@ impl End {
 
 impl Padding {
     fn new(handshake: usize) -> Result<Self> {
-        let nothing = Content::Text { sent_at: 0, counter: 0, text: String::new() };
+        let nothing = Content::Text { sent_at: 0, counter: 0, text: String::new(), via: None };
         let head = padding::unpad(&content::encode(&nothing)?).map_or(0, <[u8]>::len);
         Ok(Self { head, least: PAD_MIN, most: PAD_MAX, seal: OVERHEAD, handshake, max_text: MAX_TEXT })
     }

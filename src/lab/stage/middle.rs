@@ -104,7 +104,7 @@ impl Partner {
             Err(error) => partner.error = Some(sanitise(&error)),
             Ok(messages) => {
                 partner.in_all = messages.len();
-                for InboxMessage { seq, from, to, at, mode: _, size, text, sealed } in messages {
+                for InboxMessage { seq, from, to, at, mode: _, size, text, sealed, via: _ } in messages {
                     let (from, to) = (from.to_string(), to.to_string());
                     let (text, noise) = (text.as_deref().map(Shown::of), sealed.as_deref().map(short));
                     keep(&mut partner.inbox, Row { n: seq, id: None, from, to, at, size, text, noise, receipt: false });

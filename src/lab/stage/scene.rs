@@ -30,8 +30,9 @@ use super::thief::Thief;
 use crate::client::messenger::Event;
 use crate::clock::Clock;
 use crate::home::Home;
+use crate::lab::agreement;
 use crate::relay::Sighting;
-use crate::streamco::{self, InboxMessage, StreamcoError};
+use crate::streamco::{InboxMessage, StreamcoError};
 use crate::wire::{Payload, UserId};
 
 /// An act waits at most this long for what was said before.
@@ -89,6 +90,7 @@ impl Scene {
         let dir = TempDir::with_prefix("blindrelay-stage-")?;
         let home = Home::resolve(Some(dir.path().to_owned()))?;
         let relay = RelayProcess::start(&program, &home, 0, 0).await?;
+        agreement::make(&home, &relay.url).await?;
         let mode = Way::Open;
         let end = |me: &str, peer: &str| -> Result<End> {
             let me: UserId = me.parse()?;
@@ -281,12 +283,13 @@ impl Scene {
 
     /// StreamCo's own client reads Bob's inbox. The platform asks nobody.
     fn ask_streamco(&self) -> Result<JoinHandle<Inbox>> {
-        let (url, token, user) = (self.relay.url.clone(), self.home.token("streamco")?, self.bob.id.clone());
+        let mut streamco = agreement::partner(&self.home, &self.relay.url)?;
+        let user = self.bob.id.clone();
         let why = |error| match error {
             StreamcoError::NoPlatform(_) => "the relay does not answer right now; try again in a moment".to_owned(),
             other => other.to_string(),
         };
-        Ok(tokio::spawn(async move { streamco::inbox(&url, &token, &user).await.map_err(why) }))
+        Ok(tokio::spawn(async move { streamco.inbox(&user).await.map_err(why) }))
     }
 
     /// Puts everything on the board, and sends StreamCo to read if there is something new.

@@ -14,9 +14,11 @@
 //! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
 //! database and emptied.
 
+mod index;
 mod known;
 mod log;
 mod op;
+pub(super) mod read;
 mod reserve;
 mod sql;
 
@@ -30,9 +32,9 @@ use rusqlite::{Connection, ErrorCode as Sqlite, ffi};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
-use super::archive::{ArchivedMessage, Thread};
 use super::limits::Limits;
 use crate::wire::RelayFrame;
+pub use index::Removed;
 use known::Known;
 use op::Outcome;
 pub(super) use op::{Answer, Committed, Op, Reply};
@@ -56,6 +58,8 @@ struct Handle {
     ops: Sender<(Op, Reply)>,
     committed: Mutex<Option<UnboundedReceiver<Vec<Committed>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// The archive's own connection; none in memory.
+    reader: Option<Mutex<Connection>>,
 }
 
 /// Why the store cannot be used.
@@ -92,7 +96,8 @@ impl Store {
             opened => opened?,
         };
         let checkpoints = Connection::open(path)?;
-        Ok(Self::start(db, Some(checkpoints), Some(Reserve::beside(path)), hoard))
+        let reader = read::open(path)?;
+        Ok(Self::start(db, Some((checkpoints, reader)), Some(Reserve::beside(path)), hoard))
     }
 
     /// A store in memory, for simulations.
@@ -135,7 +140,7 @@ impl Store {
         }
     }
 
-    fn start(db: Connection, checkpoints: Option<Connection>, reserve: Option<Reserve>, hoard: bool) -> Self {
+    fn start(db: Connection, beside: Option<(Connection, Connection)>, reserve: Option<Reserve>, hoard: bool) -> Self {
         let (ops, queue) = channel();
         let (committed, receiver) = unbounded_channel();
         let (stopped, stop) = channel();
@@ -146,10 +151,11 @@ impl Store {
             drop(stopped);
         });
         let mut threads = vec![writer];
-        let beside = |db| move || log::keep_short(&db, &its_rest, &stop, log::EVERY, log::LONG);
-        threads.extend(checkpoints.map(|db| std::thread::spawn(beside(db))));
+        let (checkpoints, reader) = beside.unzip();
+        let keep = |db| move || log::keep_short(&db, &its_rest, &stop, log::EVERY, log::LONG);
+        threads.extend(checkpoints.map(|db| std::thread::spawn(keep(db))));
         let committed = Mutex::new(Some(receiver));
-        Self(Arc::new(Handle { ops, committed, threads: Mutex::new(threads) }))
+        Self(Arc::new(Handle { ops, committed, threads: Mutex::new(threads), reader: reader.map(Mutex::new) }))
     }
 }
 
@@ -288,8 +294,11 @@ fn apply(rows: &mut sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
             let (envelopes, full) = rows.page(user, *after)?;
             Answer::Page { envelopes, full }
         }
-        Op::Threads { user } => Answer::Threads(rows.threads(user)?),
-        Op::Messages { user, after, limit } => Answer::Messages(rows.messages(user, *after, *limit)?),
+        Op::Ask(question) => {
+            question.answer(rows.db);
+            return Ok(Outcome::Nothing);
+        }
+        Op::Remove { user, seq } => Answer::Removed(index::remove(rows, user, *seq)?),
         Op::Ack { user, seq } => {
             rows.ack(user, *seq)?;
             Answer::Done

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::{Limits, StoreError, is_full};
-use crate::relay::archive::{ArchivedMessage, Thread};
+use super::index::Removed;
+use super::{Limits, StoreError, is_full, read};
 use crate::wire::{Bytes, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId};
 
 /// A request to the store.
@@ -22,8 +22,8 @@ pub(in crate::relay) enum Op {
     Put { from: UserId, to: UserId, id: MessageId, at: u64, payload: Payload, limits: Limits },
     Ack { user: UserId, seq: u64 },
     Page { user: UserId, after: u64 },
-    Threads { user: UserId },
-    Messages { user: UserId, after: u64, limit: u32 },
+    Ask(read::Question),
+    Remove { user: UserId, seq: u64 },
     Look,
     Stop,
 }
@@ -50,8 +50,7 @@ pub(in crate::relay) enum Answer {
         envelopes: Vec<Envelope>,
         full: bool,
     },
-    Threads(Option<Vec<Thread>>),
-    Messages(Option<Vec<ArchivedMessage>>),
+    Removed(Option<Removed>),
 }
 
 /// An op that was committed: what it has led to, and who is to hear of it.

@@ -13,7 +13,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode as Sqlite, OptionalExtension, params};
 
 use super::known::{Known, Load, Waiting};
-use super::{ArchivedMessage, Limits, StoreError, Thread};
+use super::{Limits, StoreError, index};
 use crate::wire::{Bytes, Content, Envelope, ErrorCode, MAX_ONE_TIME, MessageId, Payload, RelayFrame, UserId, Welcome};
 
 const LAYOUT: i64 = 2;
@@ -74,6 +74,7 @@ fn set_up(db: &Connection) -> Result<(), StoreError> {
         let marks = format!("PRAGMA user_version={LAYOUT}; PRAGMA application_id={MARK};");
         db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;
     }
+    index::set_up(db)?;
     Ok(())
 }
 
@@ -192,7 +193,9 @@ impl Rows<'_> {
         if self.db.prepare_cached(sql)?.execute(row)? == 0 {
             return Ok(Ok(None));
         }
-        let seq = self.db.last_insert_rowid().cast_unsigned();
+        let seq = self.db.last_insert_rowid();
+        index::add(self.db, seq, sender, recipient, payload)?;
+        let seq = seq.cast_unsigned();
         self.waiting(recipient)?.add(sender, Load { messages: 1, bytes: size });
         Ok(Ok(Some(Envelope { seq, id, from: from.clone(), to: to.clone(), at, payload: payload.clone() })))
     }
@@ -235,50 +238,6 @@ impl Rows<'_> {
 
     pub(super) fn look(&self) -> SqlResult<bool> {
         self.db.prepare_cached("SELECT 1 FROM messages")?.exists([])
-    }
-
-    pub(super) fn threads(&mut self, user: &UserId) -> SqlResult<Option<Vec<Thread>>> {
-        let Some(n) = self.user(user)? else { return Ok(None) };
-        let sql = "SELECT u.name, count(*), sum(m.sealed), max(m.at) FROM messages m
-                   JOIN users u ON u.n = CASE m.sender WHEN ?1 THEN m.recipient ELSE m.sender END
-                   WHERE m.sender = ?1 OR m.recipient = ?1 GROUP BY u.n ORDER BY max(m.seq) DESC";
-        let mut query = self.db.prepare_cached(sql)?;
-        let rows = query.query_map([n], |row| {
-            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
-            let with: String = row.get(0)?;
-            Ok((with.parse(), number(1)?, number(2)?, number(3)?))
-        })?;
-        let mut threads = Vec::new();
-        for row in rows {
-            let (with, messages, sealed, latest) = row?;
-            threads.extend(with.ok().map(|with| Thread { with, messages, sealed, latest }));
-        }
-        Ok(Some(threads))
-    }
-
-    pub(super) fn messages(
-        &mut self,
-        user: &UserId,
-        after: u64,
-        limit: u32,
-    ) -> SqlResult<Option<Vec<ArchivedMessage>>> {
-        let Some(n) = self.user(user)? else { return Ok(None) };
-        let sql = "SELECT m.seq, s.name, r.name, m.at, m.sealed, m.size, m.body FROM messages m
-                   JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
-                   WHERE (m.sender = ?1 OR m.recipient = ?1) AND m.seq > ?2 ORDER BY m.seq LIMIT ?3";
-        let mut query = self.db.prepare_cached(sql)?;
-        let mut found = query.query(params![n, after.cast_signed(), limit])?;
-        let mut messages = Vec::new();
-        while let Some(row) = found.next()? {
-            let name = |column| Ok::<_, rusqlite::Error>(row.get::<_, String>(column)?.parse::<UserId>().ok());
-            let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
-            let Some((from, to)) = name(1)?.zip(name(2)?) else { continue };
-            let sealed = row.get(4)?;
-            let payload = from_body(sealed, row.get(6)?);
-            let (seq, at, size) = (number(0)?, number(3)?, number(5)?);
-            messages.push(ArchivedMessage { seq, from, to, at, sealed, size, payload });
-        }
-        Ok(Some(messages))
     }
 
     fn user(&mut self, user: &UserId) -> SqlResult<Option<i64>> {

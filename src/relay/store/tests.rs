@@ -21,8 +21,11 @@ fn what_a_transaction_that_failed_has_taught_is_not_believed() {
         limits: Limits::default(),
     };
     let known = |writer: &mut Writer| {
-        let answers = writer.transaction(&[Op::Threads { user: alice.clone() }]).unwrap();
-        matches!(answers.as_slice(), [Outcome::Answer(Answer::Threads(Some(_)))])
+        let key = || Bytes(vec![1]);
+        let publish = Op::Publish { user: alice.clone(), identity: key(), prekey: key(), one_time: vec![] };
+        let answers = writer.transaction(&[publish]).unwrap();
+        let [Outcome::Answer(Answer::Frame(frame))] = answers.as_slice() else { panic!("{answers:?}") };
+        matches!(**frame, RelayFrame::Published { .. })
     };
     let room = |writer: &Writer, pages: i64| writer.db.pragma_update(None, "max_page_count", pages).unwrap();
     room(&writer, 40);

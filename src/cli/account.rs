@@ -1,0 +1,133 @@
+//! `blindrelay account …`: a user's own side of the platform, with the token of their mailbox.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use axum::http::Method;
+use serde_json::Value;
+
+use super::me;
+use super::platform::{ask, day, lines, reading, text, words};
+use crate::home::Home;
+use crate::wire::{UserId, sanitise, sanitise_json};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Connect a partner: it may then do on your account what the platform granted it
+    Connect(With),
+    /// Take that back
+    Disconnect(With),
+    /// Show what the platform chooses to tell about who uses your account
+    Disclosures {
+        /// Your name
+        me: UserId,
+        /// Only this partner
+        partner: Option<UserId>,
+        #[command(flatten)]
+        asked: Asked,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct With {
+    /// Your name
+    me: UserId,
+    /// The partner's name
+    partner: UserId,
+    #[command(flatten)]
+    asked: Asked,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+struct Asked {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: me::Args,
+}
+
+impl Asked {
+    fn ask(&self, home: &Home, me: &UserId, method: Method, path: &str) -> Result<Value> {
+        if !home.vault(me).exists() {
+            bail!(
+                "{me} has no vault on this home; begin with `blindrelay chat {me}`, or name the home with --home DIR"
+            );
+        }
+        let vault = self.common.vault(home, me)?;
+        let (_, token) = vault.rows().identity()?;
+        let answer = ask(&self.common.url()?, &token, method, &format!("/account/v1/{me}/{path}"), None);
+        vault.close()?;
+        answer
+    }
+
+    fn print(&self, answer: &Value, text: impl Fn(&Value) -> String) -> Result<ExitCode> {
+        let shown = if self.json { format!("{}\n", sanitise_json(&answer.to_string())) } else { text(answer) };
+        super::print(&shown)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
+    match command {
+        Command::Connect(With { me, partner, asked }) => {
+            let answer = asked.ask(home, &me, Method::PUT, &format!("connections/{partner}"))?;
+            asked.print(&answer, |answer| {
+                let (title, scopes) = (text(&answer["title"]), words(&answer["scopes"]));
+                format!(
+                    "{title} is connected: on your account it may {scopes}. Whoever writes with you was not asked.\n"
+                )
+            })
+        }
+        Command::Disconnect(With { me, partner, asked }) => {
+            let answer = asked.ask(home, &me, Method::DELETE, &format!("connections/{partner}"))?;
+            asked.print(&answer, |answer| {
+                let was = if answer["changed"] == true { "is not connected any more" } else { "was not connected" };
+                format!("{partner} {was}. What it has read it has.\n")
+            })
+        }
+        Command::Disclosures { me, partner, asked } => {
+            let mut answer = asked.ask(home, &me, Method::GET, "disclosures")?;
+            if let (Some(partner), Some(all)) = (&partner, answer["partners"].as_array_mut()) {
+                all.retain(|shown| shown["partner"] == partner.as_str());
+            }
+            asked.print(&answer, disclosures)
+        }
+    }
+}
+
+fn disclosures(answer: &Value) -> String {
+    let partner = |shown: &Value| {
+        let [title, standing] = ["title", "standing"].map(|key| text(&shown[key]));
+        let scopes = words(&shown["scopes"]);
+        let connected = shown["connected_since"].as_u64().map_or_else(
+            || "you did not connect it".to_owned(),
+            |_| format!("you connected it on {}", day(&shown["connected_since"])),
+        );
+        let uses = lines(&shown["used"], |count| {
+            format!("  {} used {} times, last on {}\n", text(&count["scope"]), count["used"], day(&count["latest"]))
+        });
+        let uses = if uses.is_empty() { "  not used on your account\n".to_owned() } else { uses };
+        let never = match words(&shown["correspondents_who_never_agreed"]) {
+            none if none.is_empty() => String::new(),
+            names => format!("  reads what you write with {names}, who never agreed\n"),
+        };
+        format!("{title}: {standing}; {connected}\n  may: {scopes}\n  {}\n{uses}{never}", reading(&shown["access"]))
+    };
+    let partners = match lines(&answer["partners"], partner) {
+        none if none.is_empty() => "the platform discloses nothing\n".to_owned(),
+        some => some,
+    };
+    let sealed = match words(&answer["sealed_with"]) {
+        none if none.is_empty() => String::new(),
+        names => format!("sealed with {names}: no text that anybody in between could read\n"),
+    };
+    format!("{partners}{sealed}{}\n", sanitise(answer["note"].as_str().unwrap_or_default()))
+}
