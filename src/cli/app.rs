@@ -156,8 +156,8 @@ mod tests {
             "HTTP/1.0 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n",
             "SSH-2.0-OpenSSH_9.2\r\n",
             "HTTP/1.0 200 OK\r\n\r\n{\"title\":5}",
-            "HTTP/1.0 404 Not Found\r\n\r\n{\"detail\":\"\u{1b}[2Jnone\"}",
-            "HTTP/1.0 200 OK\r\n\r\n{\"title\":\"\u{1b}[2Jx\"}",
+            "HTTP/1.0 404 Not Found\r\n\r\n{\"detail\":\"\\u001b[2Jnone\"}",
+            "HTTP/1.0 200 OK\r\n\r\n{\"title\":\"\\u001b[2Jx\"}",
             "",
         ];
         std::thread::spawn(move || {

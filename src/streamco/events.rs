@@ -41,6 +41,9 @@ CREATE INDEX signals_by_title ON signals (title, n);
 CREATE TABLE filed (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL);
 ";
 
+const DAILY: &str = "SELECT day, interface, surface, variant, count(*) - sum(click), sum(click) FROM events
+  WHERE day BETWEEN ?1 AND ?2 GROUP BY day, interface, surface, variant ORDER BY day, interface, surface, variant";
+
 /// Why the database gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum EventsError {
@@ -203,10 +206,7 @@ impl Events {
     /// # Errors
     /// [`EventsError`].
     pub fn daily(&self, from: Day, to: Day) -> Result<Vec<Row>> {
-        let sql = "SELECT day, interface, surface, variant, count(*) - sum(click), sum(click) FROM events
-                   WHERE day BETWEEN ?1 AND ?2 GROUP BY day, interface, surface, variant
-                   ORDER BY day, interface, surface, variant";
-        let rows = self.db.prepare_cached(sql).and_then(|mut query| {
+        let rows = self.db.prepare_cached(DAILY).and_then(|mut query| {
             let rows = query.query_map([from.number(), to.number()], |row| {
                 let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
                 let day = Day::of(0).plus(row.get(0)?);
