@@ -82,13 +82,15 @@ fn a_recommendation_becomes_a_signal_with_the_genre_that_is_known() {
     events.keep_signal(&watched).unwrap();
     let link = events.make_link(&recommendation("alice", "B"), &mut rand::rng()).unwrap();
     events.sent(&link, NOON + 1).unwrap();
-    let (signals, last) = events.signals_to_give(10).unwrap();
-    assert_eq!(signals[0], watched);
-    let derived = (signals[1].user.as_str(), signals[1].kind.as_str(), signals[1].genre.as_str(), signals[1].at);
+    let signals = events.signals_to_give(0, 10).unwrap();
+    assert_eq!(signals[0].1, watched);
+    let (n, derived) = &signals[1];
+    let derived = (derived.user.as_str(), derived.kind.as_str(), derived.genre.as_str(), derived.at);
     assert_eq!((signals.len(), derived), (2, ("alice", "intent", "thriller", NOON + 1)));
-    assert_eq!(events.signals_to_give(1).unwrap().0.len(), 1);
-    events.signals_given(last).unwrap();
-    assert_eq!(events.signals_to_give(10).unwrap().0, []);
+    assert_eq!(events.signals_to_give(0, 1).unwrap()[..], signals[..1]);
+    events.signal_given(*n).unwrap();
+    assert_eq!(events.signals_to_give(0, 10).unwrap()[..], signals[..1]);
+    assert_eq!(events.signals_to_give(signals[0].0, 10).unwrap(), []);
 }
 
 #[test]
