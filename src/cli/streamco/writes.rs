@@ -6,7 +6,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 
 use super::super::button::Button;
@@ -106,7 +106,15 @@ impl Send {
 
 impl Delete {
     pub(super) async fn run(self, home: &Home) -> Result<()> {
-        let answer = self.at.platform(home)?.delete(&self.user, self.seq).await.context("nothing was deleted")?.answer;
+        let deleted = self.at.platform(home)?.delete(&self.user, self.seq).await;
+        let answer = match deleted {
+            Ok(deleted) => deleted.answer,
+            Err(StreamcoError::Nobody(why)) => {
+                let user = self.user;
+                bail!("nothing was deleted: {why}; `blindrelay streamco inbox {user} --json` gives the numbers")
+            }
+            Err(error) => return Err(anyhow!(error).context("nothing was deleted")),
+        };
         if self.json {
             return print(&(sanitise_json(&answer.to_string()) + "\n"));
         }
@@ -206,7 +214,7 @@ async fn give(platform: &mut Platform, events: &Events, signals: &[(i64, Signal)
 
 fn refuses_somebody(given: &Result<()>) -> bool {
     let problem = given.as_ref().err().and_then(|error| error.downcast_ref());
-    matches!(problem, Some(StreamcoError::Problem { status: 404, .. }))
+    matches!(problem, Some(StreamcoError::Nobody(_)))
 }
 
 fn report_sent(user: &UserId, to: &UserId, text: &str, id: &str, link: Option<&str>, json: bool) -> Result<()> {
