@@ -41,6 +41,9 @@ CREATE INDEX signals_by_title ON signals (title, n);
 CREATE TABLE filed (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, at INTEGER NOT NULL);
 ";
 
+const DAILY: &str = "SELECT day, interface, surface, variant, count(*) - sum(click), sum(click) FROM events
+  WHERE day BETWEEN ?1 AND ?2 GROUP BY day, interface, surface, variant ORDER BY day, interface, surface, variant";
+
 /// Why the database gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum EventsError {
@@ -203,10 +206,7 @@ impl Events {
     /// # Errors
     /// [`EventsError`].
     pub fn daily(&self, from: Day, to: Day) -> Result<Vec<Row>> {
-        let sql = "SELECT day, interface, surface, variant, count(*) - sum(click), sum(click) FROM events
-                   WHERE day BETWEEN ?1 AND ?2 GROUP BY day, interface, surface, variant
-                   ORDER BY day, interface, surface, variant";
-        let rows = self.db.prepare_cached(sql).and_then(|mut query| {
+        let rows = self.db.prepare_cached(DAILY).and_then(|mut query| {
             let rows = query.query_map([from.number(), to.number()], |row| {
                 let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
                 let day = Day::of(0).plus(row.get(0)?);
@@ -229,39 +229,35 @@ impl Events {
         self.is(self.db.prepare_cached(sql).and_then(|mut insert| insert.execute(row))).map(drop)
     }
 
-    /// The oldest signals that were not given yet, at most so many, and the number of the last of them.
+    /// The oldest signals after number `after` that were not given yet, at most so many, with their numbers.
     ///
     /// # Errors
     /// [`EventsError`].
-    pub fn signals_to_give(&self, limit: u32) -> Result<(Vec<Signal>, i64)> {
-        let sql = "SELECT user, kind, title, genre, device, at, n FROM signals WHERE NOT given ORDER BY n LIMIT ?1";
-        let mut last = 0;
+    pub fn signals_to_give(&self, after: i64, limit: u32) -> Result<Vec<(i64, Signal)>> {
+        let sql = "SELECT n, user, kind, title, genre, device, at FROM signals WHERE NOT given AND n > ?1 ORDER BY n LIMIT ?2";
         let found = self.db.prepare_cached(sql).and_then(|mut query| {
-            let mut rows = query.query([limit])?;
+            let mut rows = query.query(params![after, limit])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let text = |column| row.get::<_, String>(column);
-                last = row.get(6)?;
-                let parsed = text(0)?
-                    .parse()
-                    .ok()
-                    .zip(text(2)?.parse().ok())
-                    .zip(text(3)?.parse().ok().zip(text(4)?.parse().ok()));
-                let Some(((user, title), (genre, device))) = parsed else { continue };
-                let at = row.get::<_, i64>(5)?.cast_unsigned();
-                found.push(Signal { user, kind: text(1)?, title, genre, device, at });
+                let (user, title) = (text(1)?.parse().ok(), text(3)?.parse().ok());
+                let (genre, device) = (text(4)?.parse().ok(), text(5)?.parse().ok());
+                let Some(((user, title), (genre, device))) = user.zip(title).zip(genre.zip(device)) else { continue };
+                let at = row.get::<_, i64>(6)?.cast_unsigned();
+                found.push((row.get(0)?, Signal { user, kind: text(2)?, title, genre, device, at }));
             }
             Ok(found)
         });
-        Ok((self.is(found)?, last))
+        self.is(found)
     }
 
-    /// The platform has all signals up to a number.
+    /// The platform has the signal of this number.
     ///
     /// # Errors
     /// [`EventsError`].
-    pub fn signals_given(&self, last: i64) -> Result<()> {
-        self.is(self.db.execute("UPDATE signals SET given = 1 WHERE NOT given AND n <= ?1", [last])).map(drop)
+    pub fn signal_given(&self, n: i64) -> Result<()> {
+        let given = self.db.prepare_cached("UPDATE signals SET given = 1 WHERE n = ?1");
+        self.is(given.and_then(|mut update| update.execute([n]))).map(drop)
     }
 
     /// The platform has the report of these days.

@@ -11,6 +11,8 @@
 //!
 //! Sources: RFC 6749, "Client Credentials Grant"; RFC 6750, "Authorization Request Header Field".
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -24,8 +26,9 @@ use crate::wire::{RelayUrl, Token, UserId, sanitise};
 
 /// The most messages that are asked for at once.
 const PAGE: u32 = 200;
-/// The most signals in one request.
-pub(super) const SIGNALS: usize = 1_000;
+/// How often a call is made again that was too soon, and after how long.
+const TRIES: usize = 30;
+const WAIT: Duration = Duration::from_secs(1);
 
 /// One message as StreamCo receives it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -123,6 +126,11 @@ pub enum StreamcoError {
         "the platform refuses StreamCo's credentials: {0}. The agreement was revoked, is over, or belongs to another platform; the operator makes a new one with `blindrelay platform agree streamco`, or name the home of this platform with --home DIR"
     )]
     Refused(String),
+    /// Nobody and nothing of that name that this partner may see.
+    #[error(
+        "{0}; a user joins with `blindrelay chat NAME`, and connects with `blindrelay account connect NAME streamco` where the agreement asks for that"
+    )]
+    Nobody(String),
     /// It says why not.
     #[error("the platform refuses: {detail} ({status})")]
     Problem {
@@ -218,15 +226,9 @@ impl Platform {
     /// A user's messages from now on, as they come; those after a number if one is given.
     pub async fn stream(&mut self, user: &UserId, after: Option<u64>) -> Result<Stream> {
         let path = format!("/partner/v1/users/{user}/stream");
-        for again in [true, false] {
-            let token = self.token().await?;
-            match http::events(&self.url, &path, &token, after).await {
-                Ok(events) => return Ok(Stream(events)),
-                Err(HttpError::Status(StatusCode::UNAUTHORIZED, _)) if again => self.token = None,
-                Err(error) => return Err(self.refused(error)),
-            }
-        }
-        unreachable!("the second answer is returned")
+        let token = self.token().await?;
+        let events = http::events(&self.url, &path, &token, after).await;
+        events.map(Stream).map_err(|error| self.refused(error))
     }
 
     /// Sends an open message in a user's name; its id with the platform.
@@ -249,15 +251,10 @@ impl Platform {
         Ok(if status == StatusCode::CREATED { Filed::Now } else { Filed::Before })
     }
 
-    /// Hands over signals; how many were taken.
-    pub async fn signals(&mut self, signals: &[Signal]) -> Result<u64> {
-        let mut taken = 0;
-        for some in signals.chunks(SIGNALS) {
-            let body = json!({ "signals": some }).to_string();
-            let answer: Value = read(&self.call(Method::POST, "/partner/v1/signals", Some(&body)).await?.1)?;
-            taken += answer["taken"].as_u64().unwrap_or(0);
-        }
-        Ok(taken)
+    /// Hands over signals, at most 1,000: all of them or none.
+    pub async fn signals(&mut self, signals: impl Iterator<Item = &Signal>) -> Result<()> {
+        let body = json!({ "signals": signals.collect::<Vec<_>>() }).to_string();
+        self.call(Method::POST, "/partner/v1/signals", Some(&body)).await.map(drop)
     }
 
     async fn page<T: DeserializeOwned>(&mut self, path: &str, what: &str) -> Result<Page<T>> {
@@ -267,16 +264,22 @@ impl Platform {
     }
 
     async fn call(&mut self, method: Method, path: &str, body: Option<&str>) -> Result<(StatusCode, Vec<u8>)> {
-        for again in [true, false] {
+        let (mut soon, mut renewed) = (0, self.token.is_none());
+        loop {
             let token = self.token().await?;
             let say = body.map_or(Say::Nothing, Say::Json);
             match http::call(&self.url, method.clone(), path, As::Bearer(&token), say).await {
-                // It may have run out, or the agreement is over: then there will be no other.
-                Err(HttpError::Status(StatusCode::UNAUTHORIZED, _)) if again => self.token = None,
+                // It may have run out; or the agreement is over, and there will be no other.
+                Err(HttpError::Status(StatusCode::UNAUTHORIZED, _)) if !renewed => {
+                    (self.token, renewed) = (None, true);
+                }
+                Err(HttpError::Status(StatusCode::TOO_MANY_REQUESTS, _)) if soon < TRIES => {
+                    soon += 1;
+                    tokio::time::sleep(WAIT).await;
+                }
                 answer => return answer.map_err(|error| self.refused(error)),
             }
         }
-        unreachable!("the second answer is returned")
     }
 
     /// The access token; a new one if there is none.
@@ -307,6 +310,7 @@ impl Platform {
             HttpError::Status(StatusCode::UNAUTHORIZED, why) => {
                 StreamcoError::Refused(sanitise(&why.unwrap_or_else(|| "the access token".to_owned())))
             }
+            HttpError::Status(StatusCode::NOT_FOUND, Some(why)) => StreamcoError::Nobody(sanitise(&why)),
             HttpError::Status(status, why) => {
                 let title = || status.canonical_reason().unwrap_or("it does not say why").to_owned();
                 StreamcoError::Problem { status: status.as_u16(), detail: sanitise(&why.unwrap_or_else(title)) }

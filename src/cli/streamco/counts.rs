@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 
 use super::super::{complain, print};
@@ -20,7 +20,7 @@ use crate::wire::sanitise_json;
 pub(super) struct Report {
     /// Which days: N, counted from the agreement's start, or FROM..TO [default: the latest period that is over, else the current one]
     #[arg(long, value_name = "N|FROM..TO")]
-    period: Option<Wanted>,
+    period: Option<String>,
     /// How it is written [default: table]
     #[arg(long)]
     format: Option<FormatName>,
@@ -106,17 +106,16 @@ impl Calendar {
 
 impl Report {
     pub(super) async fn run(self, home: &Home) -> Result<()> {
+        let wanted: Option<Wanted> = self.period.as_deref().map(str::parse).transpose()?;
         let (events, now) = (events(home)?, Clock::system().now());
-        let asks = self.file || !matches!(self.period, Some(Wanted::Days(_)));
-        let mut platform = if asks {
-            let hint = "or name the days with --period FROM..TO";
-            let mut platform = self.at.platform(home).context(hint)?;
-            let agreement = platform.agreement().await.context(hint)?;
+        let mut platform = if self.file || !matches!(wanted, Some(Wanted::Days(_))) {
+            let mut platform = self.at.platform(home).map_err(or_name_the_days)?;
+            let agreement = platform.agreement().await.map_err(or_name_the_days)?;
             Some((platform, Calendar::new(&agreement, Day::of(now))))
         } else {
             None
         };
-        let period = match (self.period, &platform) {
+        let period = match (wanted, &platform) {
             (Some(Wanted::Days(period)), _) => period,
             (Some(Wanted::Number(n)), Some((_, calendar))) => calendar.period(n)?,
             (_, Some((_, calendar))) => calendar.period(calendar.current.saturating_sub(1).max(1))?,
@@ -182,6 +181,11 @@ impl Reports {
         }
         print(&out)
     }
+}
+
+/// Which periods there are, the agreement says; days can be named without it.
+fn or_name_the_days(error: impl std::fmt::Display) -> anyhow::Error {
+    anyhow!("{error}; or name the days of the report with --period FROM..TO")
 }
 
 /// How the report of a period stands.

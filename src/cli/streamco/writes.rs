@@ -6,7 +6,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 
 use super::super::button::Button;
@@ -14,7 +14,7 @@ use super::super::{complain, print, stdin};
 use super::{At, events};
 use crate::clock::Clock;
 use crate::home::Home;
-use crate::streamco::{Label, Recommendation, Signal, Title};
+use crate::streamco::{Events, Label, Platform, Recommendation, Signal, StreamcoError, Title};
 use crate::wire::{UserId, sanitise, sanitise_json};
 
 /// Signals in one request.
@@ -106,7 +106,15 @@ impl Send {
 
 impl Delete {
     pub(super) async fn run(self, home: &Home) -> Result<()> {
-        let answer = self.at.platform(home)?.delete(&self.user, self.seq).await.context("nothing was deleted")?.answer;
+        let deleted = self.at.platform(home)?.delete(&self.user, self.seq).await;
+        let answer = match deleted {
+            Ok(deleted) => deleted.answer,
+            Err(StreamcoError::Nobody(why)) => {
+                let user = self.user;
+                bail!("nothing was deleted: {why}; `blindrelay streamco inbox {user} --json` gives the numbers")
+            }
+            Err(error) => return Err(anyhow!(error).context("nothing was deleted")),
+        };
         if self.json {
             return print(&(sanitise_json(&answer.to_string()) + "\n"));
         }
@@ -157,33 +165,56 @@ impl Signals {
                 events.keep_signal(&signal)?;
             }
         }
-        let mut platform = self.at.platform(home).context("the signals are kept, and given the next time")?;
-        let mut given = 0;
+        let kept = "the signals are kept, and given the next time";
+        let mut platform = self.at.platform(home).context(kept)?;
+        let (mut after, mut any) = (0, false);
         loop {
-            let (signals, last) = events.signals_to_give(BATCH)?;
-            if last == 0 {
-                break;
+            let signals = events.signals_to_give(after, BATCH)?;
+            let Some((last, _)) = signals.last() else { break };
+            (after, any) = (*last, true);
+            let all = give(&mut platform, &events, &signals, self.json).await;
+            if !refuses_somebody(&all) {
+                all.context(kept)?;
+                continue;
             }
-            platform.signals(&signals).await.context("the signals are kept, and given the next time")?;
-            events.signals_given(last)?;
-            given += signals.len();
-            for Signal { user, kind, title, genre, device, at } in signals {
-                let line =
-                    json!({"user": user, "kind": kind, "title": title, "genre": genre, "device": device, "at": at});
-                let title = sanitise(title.as_str());
-                let line = if self.json {
-                    sanitise_json(&line.to_string())
+            // One whom the platform will not hear of holds up nobody else's.
+            for signal in signals.chunks(1) {
+                let one = give(&mut platform, &events, signal, self.json).await;
+                if refuses_somebody(&one) {
+                    complain(&format!(
+                        "{} is nobody to this platform, or has not connected StreamCo; the signal is kept",
+                        signal[0].1.user
+                    ));
                 } else {
-                    format!("{user} {kind} “{title}” ({genre}) on {device}")
-                };
-                print(&(line + "\n"))?;
+                    one.context(kept)?;
+                }
             }
         }
-        if given == 0 && !self.json {
-            bail!("there is no signal that the platform does not have; record one with --watched TITLE USER");
+        if !any {
+            bail!("the platform has every signal; record one with --watched TITLE USER");
         }
         Ok(())
     }
+}
+
+async fn give(platform: &mut Platform, events: &Events, signals: &[(i64, Signal)], json: bool) -> Result<()> {
+    platform.signals(signals.iter().map(|(_, signal)| signal)).await?;
+    let mut out = String::new();
+    for (n, signal) in signals {
+        events.signal_given(*n)?;
+        let Signal { user, kind, title, genre, device, at: _ } = signal;
+        let line = match json {
+            true => sanitise_json(&serde_json::to_string(signal)?),
+            false => format!("{user} {kind} “{}” ({genre}) on {device}", sanitise(title.as_str())),
+        };
+        out += &(line + "\n");
+    }
+    print(&out)
+}
+
+fn refuses_somebody(given: &Result<()>) -> bool {
+    let problem = given.as_ref().err().and_then(|error| error.downcast_ref());
+    matches!(problem, Some(StreamcoError::Nobody(_)))
 }
 
 fn report_sent(user: &UserId, to: &UserId, text: &str, id: &str, link: Option<&str>, json: bool) -> Result<()> {

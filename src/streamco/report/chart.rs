@@ -164,7 +164,7 @@ pub(super) fn breakdown(what: &str, parts: &[(&str, Counts)]) -> String {
             y + 15.0
         );
         for (class, count, y) in [("sends", counts.sends, y + 22.0), ("clicks", counts.clicks, y + 37.0)] {
-            let length = scaled(count, most, width - 64.0).max(1.5);
+            let length = scaled(count, most, width - 64.0).max(if count > 0 { 1.5 } else { 0.0 });
             let _into_memory = writeln!(
                 svg,
                 "<rect class=\"{class}\" x=\"0\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"12\" rx=\"2\"/>\

@@ -76,7 +76,7 @@ pub(super) fn page(report: &Report) -> String {
          <p class=\"when\"><time datetime=\"{from}\">{from}</time> to <time datetime=\"{to}\">{to}</time>, days in UTC</p>\n</header>\n\
          <dl class=\"tiles\">\n<div class=\"pane\"><dt><i class=\"key sends\"></i>Sends</dt><dd>{sends}</dd></div>\n\
          <div class=\"pane\"><dt><i class=\"key clicks\"></i>Clicks</dt><dd>{clicks}</dd></div>\n\
-         <div class=\"pane\"><dt>Clicks for each send</dt><dd>{rate}</dd></div>\n</dl>\n{nothing}\
+         <div class=\"pane\"><dt>Clicks per send</dt><dd>{rate}</dd></div>\n</dl>\n{nothing}\
          <figure class=\"pane\"><figcaption>Day by day<span class=\"legend\"><i class=\"key sends\"></i>sends \
          <i class=\"key clicks\"></i>clicks</span></figcaption>\n{wide}{narrow}</figure>\n\
          <div class=\"three\">\n{breakdowns}</div>\n{table}{NOTE}</main>\n</body>\n</html>\n",
