@@ -14,7 +14,7 @@
 //! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
 //! database and emptied.
 
-mod index;
+pub(super) mod index;
 mod known;
 mod log;
 mod op;

@@ -51,6 +51,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 pub(super) fn in_memory() -> Result<Connection, StoreError> {
     let db = Connection::open_in_memory()?;
     set_up(&db)?;
+    index::beside(&db, None)?;
     Ok(db)
 }
 
@@ -74,7 +75,6 @@ fn set_up(db: &Connection) -> Result<(), StoreError> {
         let marks = format!("PRAGMA user_version={LAYOUT}; PRAGMA application_id={MARK};");
         db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;
     }
-    index::set_up(db)?;
     Ok(())
 }
 
@@ -193,9 +193,7 @@ impl Rows<'_> {
         if self.db.prepare_cached(sql)?.execute(row)? == 0 {
             return Ok(Ok(None));
         }
-        let seq = self.db.last_insert_rowid();
-        index::add(self.db, seq, sender, recipient, payload)?;
-        let seq = seq.cast_unsigned();
+        let seq = self.db.last_insert_rowid().cast_unsigned();
         self.waiting(recipient)?.add(sender, Load { messages: 1, bytes: size });
         Ok(Ok(Some(Envelope { seq, id, from: from.clone(), to: to.clone(), at, payload: payload.clone() })))
     }
