@@ -86,18 +86,17 @@ fn refused(status: u16, answer: &Value) -> anyhow::Error {
 
 /// One request: status, and the JSON of the answer if it is JSON.
 fn ask(app: SocketAddr, method: &str, path: &str, body: &str) -> Result<(u16, Value)> {
-    let start = format!(
-        "StreamCo's app does not answer at {app}; start it with `blindrelay streamco serve`{}",
-        if app.port() == super::button::APP_PORT { String::new() } else { format!(" --listen {app}") }
-    );
+    let listen = if app.port() == super::button::APP_PORT { String::new() } else { format!(" --listen {app}") };
+    let absent =
+        |_| anyhow!("StreamCo's app does not answer at {app}; start it with `blindrelay streamco serve{listen}`");
     let deadline = Instant::now() + PATIENCE;
-    let mut stream = TcpStream::connect_timeout(&app, PATIENCE).context(start.clone())?;
+    let mut stream = TcpStream::connect_timeout(&app, PATIENCE).map_err(absent)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.0\r\nHost: {app}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     );
-    stream.write_all((head + body).as_bytes()).context(start.clone())?;
+    stream.write_all((head + body).as_bytes()).map_err(absent)?;
     let mut answer = Vec::new();
     let mut part = [0; 4096];
     loop {
@@ -106,7 +105,7 @@ fn ask(app: SocketAddr, method: &str, path: &str, body: &str) -> Result<(u16, Va
             bail!("what answers at {app} does not come to an end; is it StreamCo's app?");
         }
         stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut part).context(start.clone())? {
+        match stream.read(&mut part).map_err(absent)? {
             0 => break,
             read => answer.extend_from_slice(&part[..read]),
         }
@@ -175,6 +174,6 @@ mod tests {
         assert_eq!(open().unwrap_err(), "StreamCo's app refuses: \\u{1b}[2Jnone (404)");
         assert_eq!(open().unwrap(), "\\u{1b}[2Jx");
         assert!(open().unwrap_err().contains("is not StreamCo's app"));
-        assert!(open().unwrap_err().contains(&format!("streamco serve` --listen {app}")), "nobody there");
+        assert!(open().unwrap_err().contains(&format!("streamco serve --listen {app}`")), "nobody there");
     }
 }

@@ -126,6 +126,11 @@ pub enum StreamcoError {
         "the platform refuses StreamCo's credentials: {0}. The agreement was revoked, is over, or belongs to another platform; the operator makes a new one with `blindrelay platform agree streamco`, or name the home of this platform with --home DIR"
     )]
     Refused(String),
+    /// Nobody and nothing of that name that this partner may see.
+    #[error(
+        "{0}; a user joins with `blindrelay chat NAME`, and connects with `blindrelay account connect NAME streamco` where the agreement asks for that"
+    )]
+    Nobody(String),
     /// It says why not.
     #[error("the platform refuses: {detail} ({status})")]
     Problem {
@@ -305,6 +310,7 @@ impl Platform {
             HttpError::Status(StatusCode::UNAUTHORIZED, why) => {
                 StreamcoError::Refused(sanitise(&why.unwrap_or_else(|| "the access token".to_owned())))
             }
+            HttpError::Status(StatusCode::NOT_FOUND, Some(why)) => StreamcoError::Nobody(sanitise(&why)),
             HttpError::Status(status, why) => {
                 let title = || status.canonical_reason().unwrap_or("it does not say why").to_owned();
                 StreamcoError::Problem { status: status.as_u16(), detail: sanitise(&why.unwrap_or_else(title)) }

@@ -11,7 +11,7 @@ use super::raw::{Raw, hello, open, relay_on};
 async fn health(url: &str) -> u16 {
     match get(&url.parse().unwrap(), "/healthz", &Token::random(&mut rand::rng())).await {
         Ok(_) => 200,
-        Err(HttpError::Status(status)) => status.as_u16(),
+        Err(HttpError::Status(status, _)) => status.as_u16(),
         Err(other) => panic!("{other}"),
     }
 }

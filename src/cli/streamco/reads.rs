@@ -97,7 +97,8 @@ impl Threads {
                     None => String::new(),
                 };
                 let at = format!("{} {}", Day::of(*latest), time_of_day(*latest));
-                format!("{with}: {messages} messages, {sealed} of them sealed, the latest {at}{snippet}")
+                let many = if *messages == 1 { "" } else { "s" };
+                format!("{with}: {messages} message{many}, {sealed} sealed, the latest {at}{snippet}")
             })?;
             if !more {
                 return Ok(());

@@ -3,10 +3,11 @@
 //! It is *conceded* that a few partners had write and delete capabilities (write: send; delete: deletions sync), after the user had logged
 //! in. Granted is not used.
 
+use std::fmt::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::json;
 
 use super::super::button::Button;
@@ -106,14 +107,22 @@ impl Send {
 
 impl Delete {
     pub(super) async fn run(self, home: &Home) -> Result<()> {
-        let answer = self.at.platform(home)?.delete(&self.user, self.seq).await.context("nothing was deleted")?.answer;
+        let deleted = self.at.platform(home)?.delete(&self.user, self.seq).await;
+        let answer = match deleted {
+            Ok(deleted) => deleted.answer,
+            Err(StreamcoError::Nobody(why)) => {
+                let user = self.user;
+                bail!("nothing was deleted: {why}; `blindrelay streamco inbox {user} --json` gives the numbers")
+            }
+            Err(error) => return Err(anyhow!(error).context("nothing was deleted")),
+        };
         if self.json {
             return print(&(sanitise_json(&answer.to_string()) + "\n"));
         }
         let mut out = format!("deleted {}", sanitise(answer["deleted"].as_str().unwrap_or("at the platform")));
         for (name, value) in answer.as_object().into_iter().flatten().filter(|(name, _)| *name != "deleted") {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            out += &format!("\n{}: {}", sanitise(name), sanitise(&value));
+            write!(out, "\n{}: {}", sanitise(name), sanitise(&value))?;
         }
         print(&(out + "\n"))
     }
@@ -195,9 +204,10 @@ async fn give(platform: &mut Platform, events: &Events, signals: &[(i64, Signal)
     for (n, signal) in signals {
         events.signal_given(*n)?;
         let Signal { user, kind, title, genre, device, at: _ } = signal;
-        let line = match json {
-            true => sanitise_json(&serde_json::to_string(signal)?),
-            false => format!("{user} {kind} “{}” ({genre}) on {device}", sanitise(title.as_str())),
+        let line = if json {
+            sanitise_json(&serde_json::to_string(signal)?)
+        } else {
+            format!("{user} {kind} “{}” ({genre}) on {device}", sanitise(title.as_str()))
         };
         out += &(line + "\n");
     }
@@ -206,7 +216,7 @@ async fn give(platform: &mut Platform, events: &Events, signals: &[(i64, Signal)
 
 fn refuses_somebody(given: &Result<()>) -> bool {
     let problem = given.as_ref().err().and_then(|error| error.downcast_ref());
-    matches!(problem, Some(StreamcoError::Problem { status: 404, .. }))
+    matches!(problem, Some(StreamcoError::Nobody(_)))
 }
 
 fn report_sent(user: &UserId, to: &UserId, text: &str, id: &str, link: Option<&str>, json: bool) -> Result<()> {
