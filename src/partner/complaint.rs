@@ -3,7 +3,7 @@
 //! Question: "nobody else can see what's said, unless you choose to report a message": how does the platform see it then?
 //! One end hands the text over. That is no hole in the encryption: whoever can read a message can also repeat it. What the platform gets is a
 //! claim. Of an open message it looks into its own archive; of a sealed one it has only noise, and no way to tell a true report
-//! from an invented one. (Message framing with a commitment would change that; `docs/attacks.md` says how, and how it was broken.)
+//! from an invented one. (Message franking with a commitment would change that; `docs/attacks.md` says how, and how it was broken.)
 //!
 //! ```text
 //! POST /account/v1/NAME/complaints {about, at, text}   open: the archive says the same · sealed: a claim without proof
