@@ -12,6 +12,7 @@ mod processes {
     mod bad_input;
     mod cases;
     mod chats;
+    mod company;
     mod crashes;
     mod desk;
     mod disk;
