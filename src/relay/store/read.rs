@@ -34,7 +34,7 @@ impl fmt::Debug for Question {
 pub(super) fn open(path: &std::path::Path) -> SqlResult<Connection> {
     let db = Connection::open(path)?;
     db.busy_timeout(super::PATIENCE)?;
-    db.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384;")?;
+    db.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=1073741824;")?;
     Ok(db)
 }
 
@@ -107,9 +107,9 @@ pub(in crate::relay) fn threads(
     let sql = "SELECT u.name, t.messages, t.sealed, m.at, m.sealed, m.body, t.latest FROM (
                  SELECT peer, count(*) AS messages, sum(sealed) AS sealed, max(seq) AS latest FROM (
                    SELECT recipient AS peer, sealed, seq FROM messages WHERE sender = ?1 UNION ALL
-                   SELECT sender, sealed, seq FROM messages WHERE recipient = ?1 AND sender <> ?1) GROUP BY peer) t
-               JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest
-               WHERE t.latest < ?2 ORDER BY t.latest DESC LIMIT ?3";
+                   SELECT sender, sealed, seq FROM messages WHERE recipient = ?1 AND sender <> ?1)
+                 GROUP BY peer HAVING max(seq) < ?2 ORDER BY max(seq) DESC LIMIT ?3) t
+               JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest ORDER BY t.latest DESC";
     let mut query = db.prepare_cached(sql)?;
     let mut rows = query.query(params![n, signed(before), limit])?;
     let mut threads = Vec::new();
