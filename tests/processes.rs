@@ -12,6 +12,8 @@ mod processes {
     mod bad_input;
     mod cases;
     mod chats;
+    mod company;
+    mod comparing;
     mod crashes;
     mod desk;
     mod disk;
@@ -34,6 +36,7 @@ mod processes {
     mod raw;
     mod recommend;
     mod relays;
+    mod reporting;
     mod scripts;
     mod sockets;
     mod steps;

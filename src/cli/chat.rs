@@ -19,7 +19,7 @@ use crate::client::messenger::Event;
 use crate::client::vault::{SetAside, StoredMessage, StoredState};
 use crate::clock::Clock;
 use crate::home::Home;
-use crate::wire::{UserId, sanitise};
+use crate::wire::{RelayUrl, UserId, sanitise};
 
 /// "At the relay" is shown only if "delivered" does not follow this soon.
 const SETTLE: Duration = Duration::from_millis(400);
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Begin a new conversation in partner-access mode: the relay is handed the text
     #[arg(long, requires = "peer")]
     open: bool,
+    /// Send only to people whose safety number has been compared
+    #[arg(long)]
+    require_verified: bool,
     #[command(flatten)]
     common: me::Args,
 }
@@ -49,6 +52,7 @@ pub(super) struct Chat {
     pub(super) screen: Screen,
     pub(super) me: UserId,
     pub(super) peer: Option<UserId>,
+    require_verified: bool,
     /// Texts that the relay has and the peer has not confirmed, with the moment to say so.
     settling: BTreeMap<(UserId, u64, bool), Instant>,
     /// Who has not joined: what is for them cannot leave.
@@ -57,12 +61,14 @@ pub(super) struct Chat {
     offline: bool,
     /// On the default address a vanished relay is started again.
     home: Option<Home>,
+    /// Where it is.
+    pub(super) url: RelayUrl,
     /// How to start one elsewhere.
     how_to_start: String,
 }
 
 pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
-    let Args { me, peer, open, common } = args;
+    let Args { me, peer, open, require_verified, common } = args;
     let url = common.url()?;
     let ours = common.relay.is_none();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
@@ -73,10 +79,22 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
         let screen = Screen::start(format!("{me}> "));
         let (home, how_to_start) = (ours.then(|| home.clone()), me::how_to_start(&url));
         let (settling, absent) = (BTreeMap::new(), BTreeSet::new());
-        let mut chat = Chat { client, screen, me, peer: None, settling, absent, offline: false, home, how_to_start };
+        let mut chat = Chat {
+            client,
+            screen,
+            me,
+            peer: None,
+            require_verified,
+            settling,
+            absent,
+            offline: false,
+            home,
+            url,
+            how_to_start,
+        };
         chat.screen.print(Tone::Quiet, "blindrelay · teaching software, unaudited · /help lists the commands")?;
         let relay = if started { "started one here; it ends 5 minutes after its last client" } else { "" };
-        let relay = format!("relay {url}{}{relay}", if started { " · " } else { "" });
+        let relay = format!("relay {}{}{relay}", chat.url, if started { " · " } else { "" });
         chat.screen.print(Tone::Quiet, &relay)?;
         if new {
             let line = format!("{} is new here: fresh keys were made", chat.me);
@@ -204,6 +222,12 @@ impl Chat {
         let Some(peer) = self.peer.clone() else {
             return self.screen.print(Tone::Quiet, "To whom? /to NAME, then type.");
         };
+        if self.require_verified && !self.client.messenger().is_verified(&peer)? {
+            let line = format!(
+                "! not sent: the key of {peer} has not been compared. /verify shows the number, /verify yes says it is the same"
+            );
+            return self.screen.print(Tone::Alarm, &line);
+        }
         if let Err(error) = self.client.send(&peer, line) {
             self.screen.print(Tone::Alarm, &format!("! not sent: {error}"))?;
         }

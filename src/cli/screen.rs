@@ -95,6 +95,16 @@ impl Screen {
     }
 }
 
+impl Screen {
+    /// Prints a picture of this program's own, line by line as it is.
+    pub(super) fn draw(&mut self, picture: &str) -> Result<()> {
+        picture
+            .lines()
+            .try_for_each(|line| (self.printer)(line.to_owned()))
+            .context("standard output is closed or full")
+    }
+}
+
 impl Drop for Screen {
     /// If the chat ends while a line is being edited, the terminal is still in the editor's hands: it is set back.
     fn drop(&mut self) {

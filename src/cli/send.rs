@@ -27,15 +27,23 @@ pub(super) struct Args {
     /// Begin a new conversation in partner-access mode
     #[arg(long)]
     open: bool,
+    /// Send only if the safety number has been compared
+    #[arg(long)]
+    require_verified: bool,
     #[command(flatten)]
     common: me::Args,
 }
 
-pub(super) fn run(Args { me, peer, open, common }: Args, home: &Home) -> Result<ExitCode> {
+pub(super) fn run(Args { me, peer, open, require_verified, common }: Args, home: &Home) -> Result<ExitCode> {
     let text = stdin::text()?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut client = common.client(home, &me)?;
-        let sent = send(&mut client, &peer, &text, open, &common).await;
+        let verified = client.messenger().is_verified(&peer)?;
+        let sent = if require_verified && !verified {
+            Err(anyhow!("the key of {peer} has not been compared, nothing was sent; `blindrelay verify {me} {peer}` shows the number"))
+        } else {
+            send(&mut client, &peer, &text, open, &common).await
+        };
         me::close(client).await;
         sent
     })

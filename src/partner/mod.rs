@@ -15,6 +15,7 @@
 
 mod account;
 mod book;
+mod complaint;
 mod day;
 mod filed;
 mod gate;
@@ -34,7 +35,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
-pub use book::{Agreement, Book, BookError, Count, Entry, FiledReport, Standing, Terms, What};
+pub use book::{Agreement, Book, BookError, Complaint, Count, Entry, FiledReport, Standing, Terms, What};
 pub use gate::{Grant, Platform};
 pub use inbox::{InboxMessage, InboxPage, inbox};
 pub use openapi::openapi;
@@ -59,6 +60,8 @@ pub fn router(platform: Platform) -> Router {
         .route("/partner/v1/openapi.json", get(document))
         .route("/account/v1/{user}/connections/{partner}", put(account::connect).delete(account::disconnect))
         .route("/account/v1/{user}/disclosures", get(account::disclosures))
+        .route("/account/v1/{user}/complaints", post(complaint::complain))
+        .route("/operator/v1/complaints", get(complaint::complaints))
         .route("/operator/v1/agreements", get(operator::agreements).post(operator::agree))
         .route("/operator/v1/agreements/{partner}", get(operator::agreement))
         .route("/operator/v1/agreements/{partner}/revoke", post(operator::revoke))

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::limits::Limits;
-use super::store::{Answer, Op, Removed, StoreError, read};
+use super::store::{Answer, Op, Removed, StoreError, index, read};
 use super::{Store, limits::fits};
 use crate::wire::{Content, ErrorCode, MessageId, Payload, RelayFrame, UserId};
 
@@ -165,7 +165,10 @@ impl Archive {
         }
         let op = Op::Put { from: from.clone(), to: to.clone(), id, at: now, payload, limits: self.limits.clone() };
         match self.store.read(op).await? {
-            Answer::Frame(RelayFrame::Error { code, detail, .. }) => Err(NotPosted::Refused(code, detail)),
+            Answer::Frame(frame) => match *frame {
+                RelayFrame::Error { code, detail, .. } => Err(NotPosted::Refused(code, detail)),
+                _ => Ok(id),
+            },
             _ => Ok(id),
         }
     }
@@ -175,6 +178,8 @@ impl Archive {
     /// # Errors
     /// [`StoreError`].
     pub async fn remove(&self, user: &UserId, seq: u64) -> Result<Option<Removed>, StoreError> {
+        let whose = user.clone();
+        self.store.ask(move |db| index::forget(db, &whose, seq)).await?;
         match self.store.read(Op::Remove { user: user.clone(), seq }).await? {
             Answer::Removed(removed) => Ok(removed),
             _ => Err(StoreError::Stopped),

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //! socket ──Op──► store (one thread, one transaction a batch) ──committed, in order──► dispatcher ──► sightings
-//!   ▲                └──Answer, after the commit──► socket                               └──► mailbox ──► socket
+//!   ▲                                                                                  │  └──► mailbox ──► socket
+//!   └──────────────────────────── Answer, after the commit ──────────────────────────┘
 //! ```
 
 mod archive;
@@ -40,6 +41,7 @@ pub use tally::{Mode, Pair, Tally};
 use crate::clock::Clock;
 use crate::wire::Token;
 use mailbox::Mailboxes;
+use store::Committed;
 
 /// How long a stopping relay waits for its connections.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -80,10 +82,12 @@ impl Relay {
         if let Some(mut committed) = committed {
             let relay = Arc::downgrade(&relay.0);
             tokio::spawn(async move {
-                while let Some(envelope) = committed.recv().await {
+                while let Some(batch) = committed.recv().await {
                     let Some(relay) = relay.upgrade() else { return };
-                    relay.sightings.record(&envelope);
-                    relay.mailboxes.push(&envelope);
+                    for envelope in batch.into_iter().filter_map(Committed::give_out) {
+                        relay.sightings.record(&envelope);
+                        relay.mailboxes.push(&envelope);
+                    }
                 }
                 // The store has ended. Without it there is no relay, and whoever waits for its answers would wait for ever.
                 if let Some(relay) = relay.upgrade() {

@@ -20,7 +20,7 @@ use crate::wire::{MAX_FRAME, PATH, Token};
 pub const SIGHTINGS: &str = "/operator/sightings";
 
 /// WebSocket buffers; the library's own default is 128 KiB for each connection.
-const BUFFER: usize = 4096;
+const BUFFER: usize = 2048;
 
 /// A store that takes longer to answer is not well.
 const HEALTH: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -46,7 +46,7 @@ pub struct Sightings {
 
 #[derive(Debug, Default)]
 struct Kept {
-    latest: VecDeque<Sighting>,
+    latest: VecDeque<Arc<Envelope>>,
     tally: Tally,
 }
 
@@ -57,25 +57,17 @@ impl Default for Sightings {
 }
 
 impl Sightings {
-    pub(super) fn record(&self, envelope: &Envelope) {
-        let Envelope { seq, id, from, to, at, payload } = envelope;
-        let sighting = Sighting {
-            n: *seq,
-            id: *id,
-            at: *at,
-            from: from.clone(),
-            to: to.clone(),
-            size: payload.size(),
-            payload: payload.clone(),
-        };
+    pub(super) fn record(&self, envelope: &Arc<Envelope>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.tally.count(&sighting);
+        kept.tally.count(envelope);
         if kept.latest.len() == KEPT {
             kept.latest.pop_front();
         }
-        kept.latest.push_back(sighting.clone());
+        kept.latest.push_back(envelope.clone());
         // Under the same lock, so that a new viewer misses nothing between what is kept and what follows.
-        let _nobody_watches = self.feed.send(sighting);
+        if self.feed.receiver_count() > 0 {
+            let _nobody_watches = self.feed.send(Sighting::of(envelope));
+        }
     }
 
     /// What was seen after number `n`, as far as it is kept, and the feed of what follows.
@@ -95,6 +87,13 @@ impl Kept {
     /// A number that is yet to come is of another relay's past: then everything is new.
     fn since(&self, n: u64) -> Vec<Sighting> {
         let n = if n > self.tally.last { 0 } else { n };
-        self.latest.iter().filter(|sighting| sighting.n > n).cloned().collect()
+        self.latest.iter().filter(|envelope| envelope.seq > n).map(|envelope| Sighting::of(envelope)).collect()
+    }
+}
+
+impl Sighting {
+    fn of(envelope: &Envelope) -> Self {
+        let Envelope { seq, id, from, to, at, payload } = envelope.clone();
+        Self { n: seq, id, at, from, to, size: payload.size(), payload }
     }
 }

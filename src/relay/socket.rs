@@ -116,12 +116,13 @@ async fn hello(relay: &Relay, socket: &mut WebSocket) -> Result<(UserId, Answers
     let (now, newcomers) = (relay.0.clock.now(), relay.0.limits.newcomers);
     let op = Op::Hello { user: id.clone(), token_hash: token.hash(), now, newcomers };
     relay.0.store.submit(op, Reply::Connection(answers.0.clone()))?;
-    match answers.1.recv().await {
-        Some(Answer::Frame(frame @ RelayFrame::Welcome(_))) => {
+    let Some(Answer::Frame(frame)) = answers.1.recv().await else { return Err(End::Gone) };
+    match *frame {
+        RelayFrame::Welcome(_) => {
             in_time(relay, socket.send(text(&frame))).await?;
             Ok((id, answers))
         }
-        Some(Answer::Frame(RelayFrame::Error { code, detail, .. })) => Err(End::Refused(code, detail)),
+        RelayFrame::Error { code, detail, .. } => Err(End::Refused(code, detail)),
         _ => Err(End::Gone),
     }
 }
@@ -220,7 +221,7 @@ impl<'a> Connection<'a> {
 
     fn refuse(&mut self, code: ErrorCode, detail: &str, id: Option<MessageId>, user: Option<UserId>) {
         self.in_flight += 1;
-        let _own_channel = self.answers.0.send(Answer::Frame(error(code, detail.to_owned(), id, user)));
+        let _own_channel = self.answers.0.send(Answer::frame(error(code, detail.to_owned(), id, user)));
     }
 
     fn reply(&self) -> Reply {

@@ -8,8 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer};
 
-use super::Sighting;
-use crate::wire::{Payload, UserId};
+use crate::wire::{Envelope, Payload, UserId};
 
 /// The most pairs that are told apart.
 const PAIRS: usize = 2_000;
@@ -61,18 +60,19 @@ pub struct Pair {
 }
 
 impl Tally {
-    pub(super) fn count(&mut self, sighting: &Sighting) {
-        let Sighting { n, id: _, at, from, to, size, payload } = sighting;
+    pub(super) fn count(&mut self, envelope: &Envelope) {
+        let Envelope { seq, id: _, at, from, to, payload } = envelope;
+        let size = payload.size();
         if self.last == 0 {
             self.first_at = *at;
         }
-        (self.last, self.last_at) = (*n, *at);
+        (self.last, self.last_at) = (*seq, *at);
         let sealed = matches!(payload, Payload::Sealed(_));
         let mode = if sealed { &mut self.sealed } else { &mut self.open };
         mode.messages += 1;
-        mode.bytes += u64::try_from(*size).unwrap_or(u64::MAX);
-        if mode.sizes.len() < SIZES || mode.sizes.contains_key(size) {
-            *mode.sizes.entry(*size).or_default() += 1;
+        mode.bytes += u64::try_from(size).unwrap_or(u64::MAX);
+        if mode.sizes.len() < SIZES || mode.sizes.contains_key(&size) {
+            *mode.sizes.entry(size).or_default() += 1;
         }
         let Some(pair) = self.pair(from, to) else {
             self.unlisted += 1;
@@ -116,9 +116,9 @@ mod tests {
     use super::*;
     use crate::wire::{Bytes, Content, MessageId};
 
-    fn sighting(n: u64, from: &str, to: &str, payload: Payload) -> Sighting {
+    fn envelope(seq: u64, from: &str, to: &str, payload: Payload) -> Envelope {
         let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-        Sighting { n, id: MessageId([0; 16]), at: 1000 + n, from, to, size: payload.size(), payload }
+        Envelope { seq, id: MessageId([0; 16]), at: 1000 + seq, from, to, payload }
     }
 
     fn text(text: &str) -> Payload {
@@ -128,9 +128,9 @@ mod tests {
     #[test]
     fn a_tally_is_who_with_whom_how_often_when_and_in_which_sizes() {
         let mut tally = Tally::default();
-        tally.count(&sighting(7, "alice", "bob", text("hello")));
-        tally.count(&sighting(8, "alice", "bob", Payload::Sealed(Bytes(vec![0; 642]))));
-        tally.count(&sighting(9, "bob", "alice", Payload::Sealed(Bytes(vec![1; 642]))));
+        tally.count(&envelope(7, "alice", "bob", text("hello")));
+        tally.count(&envelope(8, "alice", "bob", Payload::Sealed(Bytes(vec![0; 642]))));
+        tally.count(&envelope(9, "bob", "alice", Payload::Sealed(Bytes(vec![1; 642]))));
         assert_eq!((tally.last, tally.first_at, tally.last_at, tally.unlisted), (9, 1007, 1009, 0));
         assert_eq!((tally.open.messages, tally.open.bytes), (1, 5));
         assert_eq!(tally.sealed.sizes, BTreeMap::from([(642, 2)]));
@@ -145,11 +145,11 @@ mod tests {
         let mut tally = Tally::default();
         let crowd = u64::try_from(PAIRS).unwrap() + 50;
         for n in 1..=crowd {
-            tally.count(&sighting(n, &format!("u{n}"), "bob", text(&"x".repeat(usize::try_from(n).unwrap()))));
+            tally.count(&envelope(n, &format!("u{n}"), "bob", text(&"x".repeat(usize::try_from(n).unwrap()))));
         }
         assert_eq!((tally.pairs.len(), tally.unlisted), (PAIRS, 50));
         assert_eq!((tally.open.messages, tally.open.sizes.len()), (crowd, SIZES));
-        tally.count(&sighting(crowd + 1, "u1", "bob", text("x")));
+        tally.count(&envelope(crowd + 1, "u1", "bob", text("x")));
         assert_eq!(tally.unlisted, 50, "a known pair still counts");
         assert_eq!(tally.open.sizes[&1], 2, "a known size still counts");
     }

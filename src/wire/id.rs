@@ -60,7 +60,7 @@ impl MessageId {
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
@@ -83,11 +83,8 @@ impl<'de> Deserialize<'de> for MessageId {
         if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(bad());
         }
-        let mut id = [0; 16];
-        for (byte, at) in id.iter_mut().zip((0..32).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| bad())?;
-        }
-        Ok(Self(id))
+        let id = u128::from_str_radix(&text, 16).map_err(|_| bad())?;
+        Ok(Self(id.to_be_bytes()))
     }
 }
 

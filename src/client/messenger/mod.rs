@@ -10,6 +10,7 @@
 //! frame → receive → decrypt → count → vault → ack (and receipt) → event
 //! ```
 
+mod compare;
 mod event;
 mod incoming;
 mod outgoing;
@@ -28,6 +29,7 @@ use crate::protocol::params::ONE_TIME_STOCK;
 use crate::protocol::{IdentityKeyPair, PreKeyStore};
 use crate::wire::{ClientFrame, MAX_TEXT, MessageId, Token, UserId, VERSION, Welcome};
 
+pub use compare::Comparison;
 pub use event::{Alarm, Event, Step};
 use outgoing::{Delay, dispatch};
 

@@ -105,6 +105,14 @@ impl Messenger {
         })
     }
 
+    /// Whether the number of the key on record was compared, and no other key has turned up since.
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn is_verified(&self, peer: &UserId) -> Result<bool> {
+        Ok(self.rows().contact(peer)?.is_some_and(|contact| contact.verified && !contact.blocked()))
+    }
+
     /// Begins a new session with the same identities, as soon as the peer's keys are there: texts wait for it. By hand only: an
     /// automatic one would let the relay drain prekeys.
     ///

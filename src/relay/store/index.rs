@@ -1,26 +1,45 @@
-//! What can be searched: the words of open texts, and who took part. Of a sealed message there are none.
+//! What an archive can be asked quickly: who took part in which message, and which words are in open texts. Of a sealed one there are none.
 //!
-//! Question: how does a search over a million messages find one user's in milliseconds?
-//! By an inverted index (SQLite's FTS5): for each word the numbers of the messages it is in, ascending. The participants
-//! are words of a column of their own, so "Alice's, with this word" is the intersection of two lists, and nobody else's mail is looked at.
-//! The index keeps no second copy of the texts.
+//! Question: how does a search over a million messages find one user's in milliseconds, and what does that cost the relay?
+//! By an inverted index (SQLite's FTS5): for each word the numbers of the messages it is in, ascending. The participants are
+//! words of a column of their own, so "Alice's, with this word" is the intersection of two lists, and nobody else's mail is looked at. The
+//! index keeps no second copy of the texts. It lies in a file of its own and is made by whoever asks, from where it ended the last time:
+//! to carry mail needs none, so a relay that lets nobody read pays nothing for it.
 //!
 //! ```text
-//! who    u17 → 3 9 12 40 …      u42 → 9 10 …         texts in the index: written in the same transaction as the message
+//! relay.db   messages  1 2 3 … 40 41 42          index.db   done 40 ──question──► 41 42 are added ──► answer
+//! who    u17 → 3 9 12 40 …      u42 → 9 10 …
 //! text   harbour → 9 31 …       search(u17, harbour) = 9
 //! ```
+
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::sql::Rows;
-use crate::wire::{Content, Payload, UserId};
+use crate::wire::{Content, UserId};
 
-const INDEX: &str = "
-CREATE INDEX sent ON messages (sender, seq, recipient, sealed);
-CREATE INDEX received ON messages (recipient, seq, sender, sealed);
-CREATE VIRTUAL TABLE texts USING fts5 (who, text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');
-INSERT INTO texts (texts, rank) VALUES ('secure-delete', 1);
+/// In which messages a user took part, and how far the index has come; `first` tells another relay's database, which begins with another id.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS derived.done (seq INTEGER NOT NULL, first BLOB);
+CREATE TABLE IF NOT EXISTS derived.took_part (
+  user INTEGER NOT NULL, seq INTEGER NOT NULL, peer INTEGER NOT NULL, sealed INTEGER NOT NULL,
+  PRIMARY KEY (user, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS derived.forgotten (seq INTEGER PRIMARY KEY);
+CREATE VIRTUAL TABLE IF NOT EXISTS derived.texts USING fts5 (
+  who, text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');
+INSERT INTO derived.texts (texts, rank) VALUES ('secure-delete', 1);
 ";
+
+const ADD: &str = "
+INSERT INTO took_part SELECT sender, seq, recipient, sealed FROM messages WHERE seq > ?1 UNION ALL
+                      SELECT recipient, seq, sender, sealed FROM messages WHERE seq > ?1 AND recipient <> sender";
+const ADD_TEXTS: &str = "
+INSERT INTO texts (rowid, who, text)
+SELECT seq, 'u' || sender || ' u' || recipient, json_extract(said, '$.text')
+FROM (SELECT seq, sender, recipient, CAST(body AS TEXT) AS said FROM messages
+      WHERE seq > ?1 AND NOT sealed AND body IS NOT NULL)
+WHERE json_valid(said) AND json_extract(said, '$.kind') = 'text'";
 
 /// What a removal found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,63 +52,179 @@ pub enum Removed {
     Nothing,
 }
 
-/// Makes the index if it is not there, of what is kept.
-pub(super) fn set_up(db: &Connection) -> rusqlite::Result<()> {
-    if db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'texts'")?.exists([])? {
-        return Ok(());
-    }
-    let transaction = db.unchecked_transaction()?;
-    db.execute_batch(INDEX)?;
-    let mut kept =
-        db.prepare("SELECT seq, sender, recipient, body FROM messages WHERE NOT sealed AND body IS NOT NULL")?;
-    let mut rows = kept.query([])?;
-    while let Some(row) = rows.next()? {
-        let body: Vec<u8> = row.get(3)?;
-        if let Ok(content) = serde_json::from_slice(&body) {
-            add(db, row.get(0)?, row.get(1)?, row.get(2)?, &Payload::Open(content))?;
-        }
-    }
-    drop(rows);
-    drop(kept);
-    transaction.commit()
+/// Makes the tables beside a database: in a file beside it, or in memory.
+pub(super) fn beside(db: &Connection, file: Option<&Path>) -> rusqlite::Result<()> {
+    let file = file.map_or(":memory:".into(), Path::to_string_lossy);
+    db.execute("ATTACH ?1 AS derived", [file])?;
+    db.execute_batch("PRAGMA derived.journal_mode=WAL; PRAGMA derived.secure_delete=ON;")?;
+    db.execute_batch(TABLES)
 }
 
-/// A message was stored.
-pub(super) fn add(db: &Connection, seq: i64, sender: i64, recipient: i64, payload: &Payload) -> rusqlite::Result<()> {
-    let Payload::Open(Content::Text { text, .. }) = payload else { return Ok(()) };
-    let mut insert = db.prepare_cached("INSERT INTO texts (rowid, who, text) VALUES (?1, ?2, ?3)")?;
-    insert.execute(params![seq, who(sender, recipient), text]).map(|_| ())
+/// Adds what was stored since the last time.
+pub(super) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
+    let first: Option<Vec<u8>> =
+        db.prepare_cached("SELECT id FROM messages WHERE seq = 1")?.query_row([], |row| row.get(0)).optional()?;
+    let newest: i64 =
+        db.prepare_cached("SELECT coalesce(max(seq), 0) FROM messages")?.query_row([], |row| row.get(0))?;
+    let done = db.prepare_cached("SELECT seq, first FROM done")?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)));
+    let same = done.optional()?.filter(|(seq, known): &(i64, Option<Vec<u8>>)| *seq <= newest && *known == first);
+    let done = same.as_ref().map_or(0, |(seq, _)| *seq);
+    if done == newest {
+        return Ok(());
+    }
+    at_once(db, || {
+        if same.is_none() {
+            db.execute_batch(
+                "DELETE FROM took_part; DELETE FROM forgotten; INSERT INTO texts (texts) VALUES ('delete-all');",
+            )?;
+        }
+        db.prepare_cached(ADD)?.execute([done])?;
+        db.prepare_cached(ADD_TEXTS)?.execute([done])?;
+        db.execute("DELETE FROM done", [])?;
+        db.execute("INSERT INTO done VALUES (?1, ?2)", params![newest, first]).map(|_| ())
+    })
+}
+
+/// Takes the words of a message of this user's out of the index, before the archive forgets them.
+pub(in crate::relay) fn forget(db: &Connection, user: &UserId, seq: u64) -> rusqlite::Result<()> {
+    catch_up(db)?;
+    let sql = "SELECT m.sender, m.recipient, m.body FROM messages m
+               JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
+               WHERE m.seq = ?1 AND NOT m.sealed AND m.body IS NOT NULL AND (s.name = ?2 OR r.name = ?2)";
+    let found = db.prepare_cached(sql)?.query_row(params![seq.cast_signed(), user.as_str()], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?))
+    });
+    let Some((sender, recipient, body)) = found.optional()? else { return Ok(()) };
+    let Ok(Content::Text { text, .. }) = serde_json::from_slice(&body) else { return Ok(()) };
+    at_once(db, || {
+        // To take words out that are in it no more would damage the index.
+        let sql = "INSERT OR IGNORE INTO forgotten VALUES (?1)";
+        if db.prepare_cached(sql)?.execute([seq.cast_signed()])? == 1 {
+            let sql = "INSERT INTO texts (texts, rowid, who, text) VALUES ('delete', ?1, ?2, ?3)";
+            let row = params![seq.cast_signed(), format!("u{sender} u{recipient}"), text];
+            db.prepare_cached(sql)?.execute(row)?;
+        }
+        Ok(())
+    })
+}
+
+/// All of it or nothing, inside a transaction or not.
+fn at_once(db: &Connection, work: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    db.execute_batch("SAVEPOINT at_once")?;
+    match work() {
+        Ok(()) => db.execute_batch("RELEASE at_once"),
+        Err(error) => db.execute_batch("ROLLBACK TO at_once; RELEASE at_once").and(Err(error)),
+    }
 }
 
 /// Removes what a message of this user's said; who wrote to whom, when and how much stays. None if there is no such message.
-pub(super) fn remove(rows: &Rows, user: &UserId, seq: u64) -> rusqlite::Result<Option<Removed>> {
-    let sql = "SELECT m.sender, m.recipient, r.name, m.acked, m.sealed, m.body FROM messages m
+pub(super) fn remove(rows: &mut Rows, user: &UserId, seq: u64) -> rusqlite::Result<Option<Removed>> {
+    let sql = "SELECT r.name, m.acked, m.body IS NOT NULL FROM messages m
                JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
                WHERE m.seq = ?1 AND (s.name = ?2 OR r.name = ?2)";
     let mut query = rows.db.prepare_cached(sql)?;
     let found = query.query_row(params![seq.cast_signed(), user.as_str()], |row| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get::<_, i64>(1)?,
-            row.get::<_, String>(2)?,
-            row.get::<_, bool>(3)?,
-            row.get::<_, bool>(4)?,
-            row.get::<_, Option<Vec<u8>>>(5)?,
-        ))
+        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
     });
-    let Some((sender, recipient, to, acked, sealed, body)) = found.optional()? else { return Ok(None) };
-    let Some(body) = body else { return Ok(Some(Removed::Nothing)) };
+    let Some((to, acked, said)) = found.optional()? else { return Ok(None) };
+    if !said {
+        return Ok(Some(Removed::Nothing));
+    }
     if !acked && let Ok(to) = to.parse() {
         rows.ack(&to, seq)?;
-    }
-    if !sealed && let Ok(Content::Text { text, .. }) = serde_json::from_slice(&body) {
-        let sql = "INSERT INTO texts (texts, rowid, who, text) VALUES ('delete', ?1, ?2, ?3)";
-        rows.db.prepare_cached(sql)?.execute(params![seq.cast_signed(), who(sender, recipient), text])?;
     }
     rows.db.prepare_cached("UPDATE messages SET body = NULL WHERE seq = ?1")?.execute([seq.cast_signed()])?;
     Ok(Some(if acked { Removed::Archived } else { Removed::Undelivered }))
 }
 
-fn who(sender: i64, recipient: i64) -> String {
-    format!("u{sender} u{recipient}")
+#[cfg(test)]
+#[cfg(feature = "ends")] // which brings a directory for it
+mod tests {
+    use super::super::known::Known;
+    use super::super::read::{messages, search, threads};
+    use super::super::{read, sql};
+    use super::*;
+    use crate::relay::Limits;
+    use crate::wire::{MessageId, Payload};
+
+    struct Kept {
+        dir: tempfile::TempDir,
+        db: Connection,
+        archive: Connection,
+    }
+
+    impl Kept {
+        fn new(dir: tempfile::TempDir) -> Self {
+            let path = dir.path().join("relay.db");
+            let db = sql::open(&path).unwrap();
+            let archive = read::open(&path).unwrap();
+            Self { dir, db, archive }
+        }
+
+        fn say(&self, id: u8, from: &str, to: &str, text: &str) {
+            let mut rows = Rows { db: &self.db, known: &mut Known::default(), hoard: false };
+            let [from, to] = [from, to].map(|name| name.parse().unwrap());
+            for user in [&from, &to] {
+                rows.hello(user, &[0; 32], 0, 9).unwrap();
+            }
+            let payload = Payload::Open(Content::Text { sent_at: 0, counter: 1, text: text.to_owned(), via: None });
+            rows.put(&from, &to, MessageId([id; 16]), 0, &payload, &Limits::default()).unwrap().unwrap();
+        }
+
+        fn found(&self, user: &str, words: &str) -> Vec<u64> {
+            let found = search(&self.archive, &user.parse().unwrap(), words, u64::MAX, 9).unwrap();
+            found.unwrap().iter().map(|message| message.seq).collect()
+        }
+    }
+
+    #[test]
+    fn the_index_is_made_by_whoever_asks_and_knows_whose_a_word_is() {
+        let kept = Kept::new(tempfile::tempdir().unwrap());
+        let indexed =
+            || kept.archive.query_row("SELECT count(*) FROM took_part", [], |row| row.get::<_, i64>(0)).unwrap();
+        kept.say(1, "alice", "bob", "the harbour at night");
+        kept.say(2, "carol", "bob", "another harbour");
+        assert_eq!(indexed(), 0, "to carry mail costs nothing");
+        assert_eq!((kept.found("alice", "harbour"), kept.found("bob", "HARBOUR")), (vec![1], vec![2, 1]));
+        assert_eq!(indexed(), 4);
+        kept.say(3, "bob", "alice", "which harbour?");
+        assert_eq!((kept.found("alice", "harbour"), kept.found("alice", "night harbour")), (vec![3, 1], vec![1]));
+        let alice = "alice".parse().unwrap();
+        let peers = threads(&kept.archive, &alice, u64::MAX, 9).unwrap().unwrap();
+        assert_eq!(
+            peers.iter().map(|thread| (thread.with.as_str(), thread.messages)).collect::<Vec<_>>(),
+            [("bob", 2)]
+        );
+        let page = messages(&kept.archive, &alice, None, 1, 9).unwrap().unwrap();
+        assert_eq!(page.iter().map(|message| message.seq).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_found_no_more_however_often_that_is_asked() {
+        let kept = Kept::new(tempfile::tempdir().unwrap());
+        kept.say(1, "alice", "bob", "the harbour");
+        kept.say(2, "alice", "bob", "a harbour too");
+        let [bob, carol] = ["bob", "carol"].map(|name| name.parse().unwrap());
+        forget(&kept.archive, &carol, 1).unwrap();
+        assert_eq!(kept.found("bob", "harbour"), [2, 1], "not hers to forget");
+        for _ in 0..2 {
+            forget(&kept.archive, &bob, 1).unwrap();
+            assert_eq!(kept.found("bob", "harbour"), [2]);
+        }
+    }
+
+    #[test]
+    fn an_index_of_another_relay_is_made_anew() {
+        let kept = Kept::new(tempfile::tempdir().unwrap());
+        kept.say(1, "alice", "bob", "the harbour");
+        assert_eq!(kept.found("bob", "harbour"), [1]);
+        let Kept { dir, db, archive } = kept;
+        drop((db, archive));
+        for name in ["relay.db", "relay.db-wal", "relay.db-shm"] {
+            let _not_there = std::fs::remove_file(dir.path().join(name));
+        }
+        let kept = Kept::new(dir);
+        kept.say(2, "bob", "alice", "a lighthouse");
+        assert_eq!((kept.found("bob", "harbour"), kept.found("bob", "lighthouse")), (vec![], vec![1]));
+    }
 }

@@ -14,8 +14,10 @@
 //! What was deleted is still in the write-ahead log; as soon as nobody has wanted anything for a second, the log is moved into the
 //! database and emptied.
 
-mod index;
+pub(super) mod index;
+mod known;
 mod log;
+mod op;
 pub(super) mod read;
 mod reserve;
 mod sql;
@@ -31,8 +33,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::limits::Limits;
-use crate::wire::{Bytes, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId};
+use crate::wire::RelayFrame;
 pub use index::Removed;
+use known::Known;
+use op::Outcome;
+pub(super) use op::{Answer, Committed, Op, Reply};
 use reserve::Reserve;
 
 /// The most ops in one transaction.
@@ -51,7 +56,7 @@ pub struct Store(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     ops: Sender<(Op, Reply)>,
-    committed: Mutex<Option<UnboundedReceiver<Arc<Envelope>>>>,
+    committed: Mutex<Option<UnboundedReceiver<Vec<Committed>>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// The archive's own connection; none in memory.
     reader: Option<Mutex<Connection>>,
@@ -77,53 +82,6 @@ pub enum StoreError {
     /// The store has stopped.
     #[error("the relay is stopping")]
     Stopped,
-}
-
-/// A request to the store.
-#[derive(Debug)]
-pub(super) enum Op {
-    Hello { user: UserId, token_hash: [u8; 32], now: u64, newcomers: u32 },
-    Publish { user: UserId, identity: Bytes, prekey: Bytes, one_time: Vec<Bytes> },
-    Fetch { user: UserId },
-    Put { from: UserId, to: UserId, id: MessageId, at: u64, payload: Payload, limits: Limits },
-    Ack { user: UserId, seq: u64 },
-    Page { user: UserId, after: u64 },
-    Ask(read::Question),
-    Remove { user: UserId, seq: u64 },
-    Look,
-    Stop,
-}
-
-/// Where the answer goes.
-#[derive(Debug)]
-pub(super) enum Reply {
-    Connection(UnboundedSender<Answer>),
-    Reader(oneshot::Sender<Result<Answer, StoreError>>),
-    Nobody,
-}
-
-/// What comes back, after the commit.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Frame(RelayFrame),
-    /// It was dealt with, and there is nothing to tell.
-    Done,
-    /// The next messages cannot be read.
-    NoPage,
-    /// The next undelivered messages; `full` if there may be more.
-    Page {
-        envelopes: Vec<Envelope>,
-        full: bool,
-    },
-    Removed(Option<Removed>),
-}
-
-/// What an op has led to, given out after the commit.
-enum Outcome {
-    Nothing,
-    Answer(Answer),
-    /// A message was stored: it is accepted, and goes on to its mailbox.
-    Stored(Arc<Envelope>),
 }
 
 impl Store {
@@ -167,8 +125,9 @@ impl Store {
         self.read(Op::Look).await.is_ok()
     }
 
-    /// Committed messages, in the order of their numbers, until the thread ends. There is one taker.
-    pub(super) fn take_committed(&mut self) -> Option<UnboundedReceiver<Arc<Envelope>>> {
+    /// What was committed, a batch at a time and in order, until the thread ends. There is one taker, who gives it out: the
+    /// thread would wake up each connection by itself, and that costs more than to store a message.
+    pub(super) fn take_committed(&mut self) -> Option<UnboundedReceiver<Vec<Committed>>> {
         self.0.committed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -188,7 +147,7 @@ impl Store {
         let its_rest = log::Rest::default();
         let rest = its_rest.clone();
         let writer = std::thread::spawn(move || {
-            Writer { db, reserve, hoard, rest, tidy: false, committed }.run(&queue);
+            Writer { db, known: Known::default(), reserve, hoard, rest, tidy: false, committed }.run(&queue);
             drop(stopped);
         });
         let mut threads = vec![writer];
@@ -202,13 +161,14 @@ impl Store {
 
 struct Writer {
     db: Connection,
+    known: Known,
     reserve: Option<Reserve>,
     hoard: bool,
     /// The rest of a long write-ahead log.
     rest: log::Rest,
     /// Whether the write-ahead log was emptied after the last batch.
     tidy: bool,
-    committed: UnboundedSender<Arc<Envelope>>,
+    committed: UnboundedSender<Vec<Committed>>,
 }
 
 impl Writer {
@@ -256,9 +216,8 @@ impl Writer {
     fn commit(&mut self, ops: &[Op], replies: Vec<Reply>) {
         match self.transaction(ops) {
             Ok(outcomes) => {
-                for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                    self.give_out(reply, outcome);
-                }
+                let committed = replies.into_iter().zip(outcomes).map(|(reply, outcome)| Committed(reply, outcome));
+                drop(self.committed.send(committed.collect()));
             }
             Err(error) if is_full(&error) && !ops.iter().any(takes_room) && self.spend() => self.commit(ops, replies),
             Err(error) if ops.len() == 1 => {
@@ -281,27 +240,17 @@ impl Writer {
             return Err(rusqlite::Error::InvalidPath(gone.to_owned()));
         }
         let transaction = self.db.transaction()?;
-        let rows = sql::Rows { db: &transaction, hoard: self.hoard };
-        let outcomes = ops.iter().map(|op| apply(&rows, op)).collect::<rusqlite::Result<_>>()?;
+        // Known again only if it is committed: what a transaction that failed has taught is not so.
+        let mut known = std::mem::take(&mut self.known);
+        let mut rows = sql::Rows { db: &transaction, known: &mut known, hoard: self.hoard };
+        let outcomes = ops.iter().map(|op| apply(&mut rows, op)).collect::<rusqlite::Result<_>>()?;
         transaction.commit()?;
+        self.known = known;
         Ok(outcomes)
     }
 
     fn spend(&mut self) -> bool {
         self.reserve.as_mut().is_some_and(Reserve::spend)
-    }
-
-    fn give_out(&self, reply: Reply, outcome: Outcome) {
-        match outcome {
-            Outcome::Nothing => {}
-            Outcome::Answer(answer) => reply.give(Ok(answer)),
-            Outcome::Stored(envelope) => {
-                let Envelope { seq, id, from, to, at: _, payload } = &*envelope;
-                tracing::info!(seq, %from, %to, mode = payload.mode(), size = payload.size(), "stored");
-                reply.give(Ok(Answer::Frame(RelayFrame::Accepted { id: *id })));
-                drop(self.committed.send(envelope));
-            }
-        }
     }
 }
 
@@ -327,19 +276,19 @@ fn next_of(queue: &Receiver<(Op, Reply)>, ops: &[Op], company: Instant) -> Optio
     }
 }
 
-fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
+fn apply(rows: &mut sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
     let answer = match op {
         Op::Hello { user, token_hash, now, newcomers } => {
-            Answer::Frame(rows.hello(user, token_hash, *now, *newcomers)?)
+            Answer::frame(rows.hello(user, token_hash, *now, *newcomers)?)
         }
         Op::Publish { user, identity, prekey, one_time } => {
-            Answer::Frame(rows.publish(user, identity, prekey, one_time)?)
+            Answer::frame(rows.publish(user, identity, prekey, one_time)?)
         }
-        Op::Fetch { user } => Answer::Frame(rows.fetch(user)?),
+        Op::Fetch { user } => Answer::frame(rows.fetch(user)?),
         Op::Put { from, to, id, at, payload, limits } => match rows.put(from, to, *id, *at, payload, limits)? {
             Ok(Some(envelope)) => return Ok(Outcome::Stored(Arc::new(envelope))),
-            Ok(None) => Answer::Frame(RelayFrame::Accepted { id: *id }),
-            Err(refusal) => Answer::Frame(refusal),
+            Ok(None) => Answer::frame(RelayFrame::Accepted { id: *id }),
+            Err(refusal) => Answer::frame(refusal),
         },
         Op::Page { user, after } => {
             let (envelopes, full) = rows.page(user, *after)?;
@@ -363,30 +312,5 @@ fn apply(rows: &sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
     Ok(Outcome::Answer(answer))
 }
 
-impl Reply {
-    /// Whoever is gone needs no answer.
-    fn give(self, answer: Result<Answer, StoreError>) {
-        match (self, answer) {
-            (Self::Connection(connection), Ok(answer)) => drop(connection.send(answer)),
-            (Self::Reader(reader), answer) => drop(reader.send(answer)),
-            (Self::Connection(_), Err(_)) | (Self::Nobody, _) => {}
-        }
-    }
-
-    /// The op could not be carried out: whoever waits is told, and nothing was changed.
-    fn refuse(self, op: &Op, error: &rusqlite::Error) {
-        if let Self::Reader(_) = self {
-            return self.give(Err(StoreError::Refused(error.to_string())));
-        }
-        let (id, user) = match op {
-            Op::Put { id, to, .. } => (Some(*id), Some(to.clone())),
-            Op::Fetch { user } => (None, Some(user.clone())),
-            Op::Page { .. } => return self.give(Ok(Answer::NoPage)),
-            Op::Ack { .. } => return self.give(Ok(Answer::Done)), // it stays, and is delivered again
-            _ => (None, None),
-        };
-        let why = if is_full(error) { "the relay's disk is full" } else { "the relay could not use its disk" };
-        let detail = format!("{why}; nothing was taken, it is tried again later");
-        self.give(Ok(Answer::Frame(RelayFrame::Error { code: ErrorCode::NotStored, detail, id, user })));
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::oneshot;
 
-use super::{Op, Reply, Store, StoreError};
+use super::{Op, Reply, Store, StoreError, index};
 use crate::relay::archive::{ArchivedMessage, Thread};
 use crate::wire::{Bytes, Content, Payload, UserId};
 
@@ -30,11 +30,19 @@ impl fmt::Debug for Question {
     }
 }
 
-/// The archive's connection to the file.
+/// The archive's connection to the file, with the index in another beside it, made 0600.
 pub(super) fn open(path: &std::path::Path) -> SqlResult<Connection> {
+    let beside = path.with_file_name("index.db");
+    let mut options = std::fs::File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Should it not be made, the next line says so.
+    drop(options.open(&beside));
     let db = Connection::open(path)?;
     db.busy_timeout(super::PATIENCE)?;
-    db.execute_batch("PRAGMA query_only=ON; PRAGMA cache_size=-16384; PRAGMA mmap_size=1073741824;")?;
+    db.execute_batch("PRAGMA cache_size=-16384;")?;
+    index::beside(&db, Some(&beside))?;
     Ok(db)
 }
 
@@ -87,13 +95,10 @@ pub(in crate::relay) fn newest(db: &Connection) -> SqlResult<u64> {
 
 /// Whether the latest message between two was sealed; none if there is none.
 pub(in crate::relay) fn latest_sealed(db: &Connection, one: &UserId, other: &UserId) -> SqlResult<Option<bool>> {
+    index::catch_up(db)?;
     let (Some(one), Some(other)) = (number(db, one)?, number(db, other)?) else { return Ok(None) };
-    let sql = "SELECT seq, sealed FROM messages WHERE sender = ?1 AND recipient = ?2 ORDER BY seq DESC LIMIT 1";
-    let mut query = db.prepare_cached(sql)?;
-    let mut latest = |sender: i64, recipient: i64| {
-        query.query_row([sender, recipient], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?))).optional()
-    };
-    Ok(latest(one, other)?.max(latest(other, one)?).map(|(_, sealed)| sealed))
+    let sql = "SELECT sealed FROM took_part WHERE user = ?1 AND peer = ?2 ORDER BY seq DESC LIMIT 1";
+    db.prepare_cached(sql)?.query_row([one, other], |row| row.get(0)).optional()
 }
 
 /// A user's conversations, the latest first, those whose latest message is before number `before`.
@@ -103,12 +108,11 @@ pub(in crate::relay) fn threads(
     before: u64,
     limit: u32,
 ) -> SqlResult<Option<Vec<Thread>>> {
+    index::catch_up(db)?;
     let Some(n) = number(db, user)? else { return Ok(None) };
     let sql = "SELECT u.name, t.messages, t.sealed, m.at, m.sealed, m.body, t.latest FROM (
-                 SELECT peer, count(*) AS messages, sum(sealed) AS sealed, max(seq) AS latest FROM (
-                   SELECT recipient AS peer, sealed, seq FROM messages WHERE sender = ?1 UNION ALL
-                   SELECT sender, sealed, seq FROM messages WHERE recipient = ?1 AND sender <> ?1)
-                 GROUP BY peer HAVING max(seq) < ?2 ORDER BY max(seq) DESC LIMIT ?3) t
+                 SELECT peer, count(*) AS messages, sum(sealed) AS sealed, max(seq) AS latest FROM took_part
+                 WHERE user = ?1 GROUP BY peer HAVING max(seq) < ?2 ORDER BY max(seq) DESC LIMIT ?3) t
                JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest ORDER BY t.latest DESC";
     let mut query = db.prepare_cached(sql)?;
     let mut rows = query.query(params![n, signed(before), limit])?;
@@ -137,6 +141,7 @@ pub(in crate::relay) fn messages(
     after: u64,
     limit: u32,
 ) -> SqlResult<Option<Vec<ArchivedMessage>>> {
+    index::catch_up(db)?;
     let Some(n) = number(db, user)? else { return Ok(None) };
     let peer = match with {
         None => None,
@@ -146,12 +151,8 @@ pub(in crate::relay) fn messages(
         },
     };
     let sql = format!(
-        "{MESSAGE} WHERE m.seq IN (
-           SELECT seq FROM (SELECT seq FROM messages WHERE sender = ?1 AND seq > ?2 AND (?4 IS NULL OR recipient = ?4)
-                            ORDER BY seq LIMIT ?3) UNION
-           SELECT seq FROM (SELECT seq FROM messages WHERE recipient = ?1 AND seq > ?2 AND (?4 IS NULL OR sender = ?4)
-                            ORDER BY seq LIMIT ?3))
-         ORDER BY m.seq LIMIT ?3"
+        "{MESSAGE} WHERE m.seq IN (SELECT seq FROM took_part WHERE user = ?1 AND seq > ?2 AND (?4 IS NULL OR peer = ?4)
+                                   ORDER BY seq LIMIT ?3) ORDER BY m.seq"
     );
     let mut query = db.prepare_cached(&sql)?;
     collect(query.query(params![n, signed(after), limit, peer])?).map(Some)
@@ -165,6 +166,7 @@ pub(in crate::relay) fn search(
     before: u64,
     limit: u32,
 ) -> SqlResult<Option<Vec<ArchivedMessage>>> {
+    index::catch_up(db)?;
     let Some(n) = number(db, user)? else { return Ok(None) };
     let Some(words) = question(n, words) else { return Ok(Some(Vec::new())) };
     let sql = format!(

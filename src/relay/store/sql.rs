@@ -4,17 +4,19 @@
 //! users      name, hash of the mailbox token, published statements (opaque)
 //! one_time   keys that are handed out once, oldest first
 //! messages   appended by number; `pending` is the small index by mailbox; (sender, id) makes sends idempotent
-//! waiting    per mailbox and sender, how much waits: the quotas
 //! ```
+//!
+//! A row of `messages` is never deleted, so a number is never given twice. Nor is one of `users`: nothing watches over references.
 
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode as Sqlite, OptionalExtension, params};
 
+use super::known::{Known, Load, Waiting};
 use super::{Limits, StoreError, index};
 use crate::wire::{Bytes, Content, Envelope, ErrorCode, MAX_ONE_TIME, MessageId, Payload, RelayFrame, UserId, Welcome};
 
-const LAYOUT: i64 = 1;
+const LAYOUT: i64 = 2;
 const MARK: i64 = 0x626c_7232;
 /// Messages in one page.
 const PAGE: usize = 64;
@@ -23,16 +25,13 @@ const SCHEMA: &str = "
 CREATE TABLE users (
   n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, token_hash BLOB NOT NULL, joined INTEGER NOT NULL,
   identity BLOB, prekey BLOB);
-CREATE TABLE one_time (n INTEGER PRIMARY KEY, user INTEGER NOT NULL REFERENCES users, key BLOB NOT NULL);
+CREATE TABLE one_time (n INTEGER PRIMARY KEY, user INTEGER NOT NULL, key BLOB NOT NULL);
 CREATE INDEX one_time_by_user ON one_time (user);
 CREATE TABLE messages (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, sender INTEGER NOT NULL REFERENCES users,
-  recipient INTEGER NOT NULL REFERENCES users, id BLOB NOT NULL, at INTEGER NOT NULL, sealed INTEGER NOT NULL,
-  size INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0, body BLOB, UNIQUE (sender, id));
+  seq INTEGER PRIMARY KEY, sender INTEGER NOT NULL, recipient INTEGER NOT NULL, id BLOB NOT NULL,
+  at INTEGER NOT NULL, sealed INTEGER NOT NULL, size INTEGER NOT NULL, acked INTEGER NOT NULL DEFAULT 0, body BLOB,
+  UNIQUE (sender, id));
 CREATE INDEX pending ON messages (recipient, seq) WHERE NOT acked;
-CREATE TABLE waiting (
-  recipient INTEGER NOT NULL, sender INTEGER NOT NULL, messages INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  PRIMARY KEY (recipient, sender)) WITHOUT ROWID;
 ";
 
 /// Opens or makes the file. It survives a power cut from the moment a commit returns.
@@ -52,6 +51,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
 pub(super) fn in_memory() -> Result<Connection, StoreError> {
     let db = Connection::open_in_memory()?;
     set_up(&db)?;
+    index::beside(&db, None)?;
     Ok(db)
 }
 
@@ -61,24 +61,27 @@ fn set_up(db: &Connection) -> Result<(), StoreError> {
     match (pragma("user_version")?, pragma("application_id")?, tables) {
         (0, 0, 0) | (LAYOUT, MARK, _) => {}
         (newer, MARK, _) if newer > LAYOUT => return Err(StoreError::Newer),
+        (_, MARK, _) => return Err(StoreError::Damaged("an older blindrelay made it".to_owned())),
         _ => return Err(StoreError::Damaged("it is another kind of file".to_owned())),
     }
+    // The cache is 32 MiB at most: an index by random ids touches another page for each message.
     // Zeroes what is deleted: without it a blob that was delivered is no longer in its row and still in the file. In the log it
     // stays until the writer empties that.
     db.execute_batch(
-        "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;",
+        "PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=0; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;
+         PRAGMA cache_size=-32768;",
     )?;
     if tables == 0 {
         let marks = format!("PRAGMA user_version={LAYOUT}; PRAGMA application_id={MARK};");
         db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;
     }
-    index::set_up(db)?;
     Ok(())
 }
 
 /// The rows, inside the batch's transaction.
 pub(super) struct Rows<'a> {
     pub(super) db: &'a Connection,
+    pub(super) known: &'a mut Known,
     pub(super) hoard: bool,
 }
 
@@ -87,7 +90,7 @@ type SqlResult<T> = rusqlite::Result<T>;
 impl Rows<'_> {
     /// Registers a free name, or checks the token of a claimed one.
     pub(super) fn hello(
-        &self,
+        &mut self,
         user: &UserId,
         token_hash: &[u8; 32],
         now: u64,
@@ -109,19 +112,18 @@ impl Rows<'_> {
             );
             return Ok(refusal(ErrorCode::NameTaken, detail, None, Some(user)));
         }
-        let sql = "SELECT coalesce(sum(messages), 0) FROM waiting WHERE recipient = ?1";
-        let waiting: i64 = self.db.prepare_cached(sql)?.query_row([n], |row| row.get(0))?;
+        let waiting = self.waiting(n)?.all.messages;
         let bytes = |column: Option<Vec<u8>>| column.map(Bytes);
         Ok(RelayFrame::Welcome(Welcome {
             identity: bytes(identity),
             prekey: bytes(prekey),
             one_time_left: self.one_time_left(n)?,
-            waiting: waiting.cast_unsigned(),
+            waiting,
         }))
     }
 
     pub(super) fn publish(
-        &self,
+        &mut self,
         user: &UserId,
         identity: &Bytes,
         prekey: &Bytes,
@@ -142,7 +144,7 @@ impl Rows<'_> {
     }
 
     /// Hands out the statements and one one-time key, which is gone with the same commit.
-    pub(super) fn fetch(&self, user: &UserId) -> SqlResult<RelayFrame> {
+    pub(super) fn fetch(&mut self, user: &UserId) -> SqlResult<RelayFrame> {
         let mut query = self.db.prepare_cached("SELECT n, identity, prekey FROM users WHERE name = ?1")?;
         let found = query.query_row([user.as_str()], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, Option<Vec<u8>>>(2)?))
@@ -160,7 +162,7 @@ impl Rows<'_> {
 
     /// Stores a message. None if the same sender's id was stored before.
     pub(super) fn put(
-        &self,
+        &mut self,
         from: &UserId,
         to: &UserId,
         id: MessageId,
@@ -171,8 +173,8 @@ impl Rows<'_> {
         let (Some(sender), Some(recipient)) = (self.user(from)?, self.user(to)?) else {
             return Ok(Err(unknown(to, Some(id))));
         };
-        let size = i64::try_from(payload.size()).unwrap_or(i64::MAX);
-        if let Some(detail) = self.over_quota(recipient, sender, size, limits)? {
+        let size = payload.size() as u64;
+        if let Some(detail) = over_quota(self.waiting(recipient)?, sender, size, limits) {
             // A resend of something that was stored is no new load.
             let stored = self
                 .db
@@ -187,40 +189,34 @@ impl Rows<'_> {
         let sql = "INSERT OR IGNORE INTO messages (sender, recipient, id, at, sealed, size, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let (sealed, body) = to_body(payload);
-        let row = params![sender, recipient, id.0, at.cast_signed(), sealed, size, body];
+        let row = params![sender, recipient, id.0, at.cast_signed(), sealed, size.cast_signed(), body];
         if self.db.prepare_cached(sql)?.execute(row)? == 0 {
             return Ok(Ok(None));
         }
-        let seq = self.db.last_insert_rowid();
-        index::add(self.db, seq, sender, recipient, payload)?;
-        let seq = seq.cast_unsigned();
-        let sql = "INSERT INTO waiting VALUES (?1, ?2, 1, ?3) ON CONFLICT (recipient, sender)
-                   DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes";
-        self.db.prepare_cached(sql)?.execute(params![recipient, sender, size])?;
+        let seq = self.db.last_insert_rowid().cast_unsigned();
+        self.waiting(recipient)?.add(sender, Load { messages: 1, bytes: size });
         Ok(Ok(Some(Envelope { seq, id, from: from.clone(), to: to.clone(), at, payload: payload.clone() })))
     }
 
     /// Acknowledges a message of this user's own mailbox; another's number has no effect. A sealed body is deleted.
-    pub(super) fn ack(&self, user: &UserId, seq: u64) -> SqlResult<()> {
+    pub(super) fn ack(&mut self, user: &UserId, seq: u64) -> SqlResult<()> {
         let Some(n) = self.user(user)? else { return Ok(()) };
-        let sql = "UPDATE messages SET acked = 1, body = CASE WHEN sealed AND NOT ?3 THEN NULL ELSE body END
-                   WHERE seq = ?1 AND recipient = ?2 AND NOT acked RETURNING sender, size";
-        let mut update = self.db.prepare_cached(sql)?;
-        let acked = update.query_row(params![seq.cast_signed(), n, self.hoard], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
-        });
-        if let Some((sender, size)) = acked.optional()? {
-            let sql =
-                "UPDATE waiting SET messages = messages - 1, bytes = bytes - ?3 WHERE recipient = ?1 AND sender = ?2";
-            self.db.prepare_cached(sql)?.execute(params![n, sender, size])?;
-            let sql = "DELETE FROM waiting WHERE recipient = ?1 AND sender = ?2 AND messages = 0";
-            self.db.prepare_cached(sql)?.execute(params![n, sender])?;
-        }
+        let sql = "SELECT sender, size FROM messages WHERE seq = ?1 AND recipient = ?2 AND NOT acked";
+        let waits = self
+            .db
+            .prepare_cached(sql)?
+            .query_row(params![seq.cast_signed(), n], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())));
+        let Some((sender, size)) = waits.optional()? else { return Ok(()) };
+        // Counted before it changes, in case it was never counted.
+        self.waiting(n)?.take(sender, size);
+        let sql = "UPDATE messages SET acked = 1, body = CASE WHEN sealed AND NOT ?2 THEN NULL ELSE body END
+                   WHERE seq = ?1";
+        self.db.prepare_cached(sql)?.execute(params![seq.cast_signed(), self.hoard])?;
         Ok(())
     }
 
     /// Undelivered messages after a number, oldest first.
-    pub(super) fn page(&self, user: &UserId, after: u64) -> SqlResult<(Vec<Envelope>, bool)> {
+    pub(super) fn page(&mut self, user: &UserId, after: u64) -> SqlResult<(Vec<Envelope>, bool)> {
         let sql = "SELECT m.seq, m.id, s.name, m.at, m.sealed, m.body FROM messages m JOIN users s ON s.n = m.sender
                    WHERE m.recipient = (SELECT n FROM users WHERE name = ?1) AND NOT m.acked AND m.seq > ?2
                    ORDER BY m.seq LIMIT ?3";
@@ -242,9 +238,26 @@ impl Rows<'_> {
         self.db.prepare_cached("SELECT 1 FROM messages")?.exists([])
     }
 
-    fn user(&self, user: &UserId) -> SqlResult<Option<i64>> {
-        let mut query = self.db.prepare_cached("SELECT n FROM users WHERE name = ?1")?;
-        query.query_row([user.as_str()], |row| row.get(0)).optional()
+    fn user(&mut self, user: &UserId) -> SqlResult<Option<i64>> {
+        self.known.user(user, || {
+            let mut query = self.db.prepare_cached("SELECT n FROM users WHERE name = ?1")?;
+            query.query_row([user.as_str()], |row| row.get(0)).optional()
+        })
+    }
+
+    /// What waits for a user: the quotas.
+    fn waiting(&mut self, recipient: i64) -> SqlResult<&mut Waiting> {
+        self.known.waiting(recipient, || {
+            let sql =
+                "SELECT sender, count(*), sum(size) FROM messages WHERE recipient = ?1 AND NOT acked GROUP BY sender";
+            let mut query = self.db.prepare_cached(sql)?;
+            let (mut rows, mut waiting) = (query.query([recipient])?, Waiting::default());
+            while let Some(row) = rows.next()? {
+                let number = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.cast_unsigned());
+                waiting.add(row.get(0)?, Load { messages: number(1)?, bytes: number(2)? });
+            }
+            Ok(waiting)
+        })
     }
 
     /// Whether so many names were registered within the last minute. Names stay, so their numbers have no gaps.
@@ -259,23 +272,16 @@ impl Rows<'_> {
         let left: i64 = query.query_row([n], |row| row.get(0))?;
         Ok(usize::try_from(left).unwrap_or(0))
     }
+}
 
-    /// What is over, for people, or none.
-    fn over_quota(&self, recipient: i64, sender: i64, size: i64, limits: &Limits) -> SqlResult<Option<String>> {
-        let sql = "SELECT coalesce(sum(messages), 0), coalesce(sum(bytes), 0),
-                   coalesce(sum(messages) FILTER (WHERE sender = ?2), 0),
-                   coalesce(sum(bytes) FILTER (WHERE sender = ?2), 0) FROM waiting WHERE recipient = ?1";
-        let mut query = self.db.prepare_cached(sql)?;
-        let [messages, bytes, own_messages, own_bytes] = query.query_row([recipient, sender], |row| {
-            Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?].map(i64::cast_unsigned))
-        })?;
-        let with = |bytes: u64| bytes.saturating_add(size.cast_unsigned());
-        let over = messages >= limits.mailbox_messages
-            || own_messages >= limits.sender_messages
-            || with(bytes) > limits.mailbox_bytes
-            || with(own_bytes) > limits.sender_bytes;
-        Ok(over.then(|| "their mailbox is full until they read; this message is tried again later".to_owned()))
-    }
+/// What is over, for people, or none.
+fn over_quota(waiting: &Waiting, sender: i64, size: u64, limits: &Limits) -> Option<String> {
+    let (all, own) = (waiting.all, waiting.of(sender));
+    let over = all.messages >= limits.mailbox_messages
+        || own.messages >= limits.sender_messages
+        || all.bytes.saturating_add(size) > limits.mailbox_bytes
+        || own.bytes.saturating_add(size) > limits.sender_bytes;
+    over.then(|| "their mailbox is full until they read; this message is tried again later".to_owned())
 }
 
 fn to_body(payload: &Payload) -> (bool, Vec<u8>) {
