@@ -73,6 +73,14 @@ impl Archive {
         Self { store, limits }
     }
 
+    /// Brings the index up to date, so that the first question does not wait for that: of a million messages it takes a while.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        self.store.ask(index::catch_up).await
+    }
+
     /// Whether somebody of that name has registered.
     ///
     /// # Errors

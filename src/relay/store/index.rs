@@ -61,7 +61,7 @@ pub(super) fn beside(db: &Connection, file: Option<&Path>) -> rusqlite::Result<(
 }
 
 /// Adds what was stored since the last time.
-pub(super) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
+pub(in crate::relay) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
     let first: Option<Vec<u8>> =
         db.prepare_cached("SELECT id FROM messages WHERE seq = 1")?.query_row([], |row| row.get(0)).optional()?;
     let newest: i64 =
