@@ -67,6 +67,10 @@ pub(super) fn run(Args { listen, hoard, eye, partner_requests, idle_exit }: Args
         let book = Book::open(&dir.join("platform.db")).with_context(|| dir.join("platform.db").display().to_string())?;
         let allowance = Rate { burst: partner_requests.saturating_mul(4), per_second: partner_requests };
         let platform = Platform::new(&relay, book).allowing(allowance);
+        if platform.in_force()? {
+            let archive = platform.archive.clone();
+            tokio::spawn(async move { archive.prepare().await });
+        }
         let app = relay.router().merge(partner::router(platform));
         if !listen.ip().is_loopback() {
             super::complain(&format!("WARNING: {listen} is reachable from other machines and this is teaching software without TLS: tokens and open messages cross the network in clear"));

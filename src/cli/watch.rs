@@ -97,6 +97,9 @@ fn show(sighting: &Sighting, json: bool) -> io::Result<()> {
     let Sighting { n: _, id: _, at, from, to, size, payload } = sighting;
     let time = time_of_day(*at);
     let (mode, what) = match payload {
+        Payload::Open(Content::Text { text, via: Some(via), .. }) => {
+            ("OPEN  ", format!("[via {}] {}", sanitise(via), sanitise(text)))
+        }
         Payload::Open(Content::Text { text, .. }) => ("OPEN  ", sanitise(text)),
         Payload::Open(Content::Receipt { of, .. }) => ("OPEN  ", format!("[receipt for message {of}]")),
         Payload::Sealed(blob) => ("sealed", blob.to_base64()),

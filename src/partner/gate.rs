@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, Uri};
 
-use super::book::{Agreement, Book};
+use super::book::{Agreement, Book, Standing};
 use super::problem::Problem;
 use super::scope::{Access, Scope};
 use crate::clock::Clock;
@@ -68,6 +68,15 @@ impl Platform {
     #[must_use]
     pub fn allowing(self, allowance: Rate) -> Self {
         Self { allowance, ..self }
+    }
+
+    /// Whether any agreement is in force.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn in_force(&self) -> rusqlite::Result<bool> {
+        let now = self.clock.now();
+        Ok(self.book.agreements(None)?.iter().any(|agreement| agreement.standing(now) == Standing::InForce))
     }
 
     /// Lets a partner in: token, term, scope, and that it may see this user. The use goes into the ledger.

@@ -60,6 +60,8 @@ pub(super) async fn agree(
         let detail = format!("an agreement with {} is in force; revoke it first", terms.partner);
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
+    let archive = platform.archive.clone();
+    tokio::spawn(async move { archive.prepare().await });
     let client = agreement.partner.clone();
     let body = json!({ "agreement": platform.shown(agreement), "client_id": client, "client_secret": secret });
     Ok((StatusCode::CREATED, Json(body)).into_response())

@@ -98,6 +98,17 @@ impl Archive {
         Err(StoreError::Behind)
     }
 
+    /// Begins to bring the index up to date, so that the first question need not wait: of a million messages it takes a while.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        match self.indexed().await {
+            Ok(_) | Err(StoreError::Behind) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether somebody of that name has registered.
     ///
     /// # Errors

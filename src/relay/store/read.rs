@@ -110,9 +110,8 @@ pub(in crate::relay) fn threads(
     let Some(n) = number(db, user)? else { return Ok(None) };
     let sql = "SELECT u.name, t.messages, t.sealed, m.at, m.sealed, m.body, t.latest FROM (
                  SELECT peer, count(*) AS messages, sum(sealed) AS sealed, max(seq) AS latest FROM took_part
-                 WHERE user = ?1 GROUP BY peer) t
-               JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest
-               WHERE t.latest < ?2 ORDER BY t.latest DESC LIMIT ?3";
+                 WHERE user = ?1 GROUP BY peer HAVING max(seq) < ?2 ORDER BY max(seq) DESC LIMIT ?3) t
+               JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest ORDER BY t.latest DESC";
     let mut query = db.prepare_cached(sql)?;
     let mut rows = query.query(params![n, signed(before), limit])?;
     let mut threads = Vec::new();
