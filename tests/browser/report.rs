@@ -31,6 +31,10 @@ async fn the_report_is_legible_on_a_screen_and_on_a_phone_and_asks_for_nothing()
         page.navigate(&url).await;
         assert_legible(&page, "main", 12).await;
         assert_no_sideways_scroll(&page).await;
+        // The table needs no sideways scrolling either, the one long label aside.
+        let fits = "[...document.querySelectorAll('td')].filter((cell) => cell.textContent.includes('img')).forEach((cell) => cell.textContent = 'C');
+            const box = document.querySelector('.scroll'); box.scrollWidth - box.clientWidth";
+        assert_eq!(page.evaluate(fits).await, 0, "at {width}");
         let drawn = "[...document.querySelectorAll('svg')].filter((svg) => svg.checkVisibility()).map((svg) => svg.getAttribute('class'))";
         assert_eq!(page.evaluate(drawn).await, serde_json::json!([shown, null, null, null]));
         // A bar is as high as its count: the last day's beside the first's.
