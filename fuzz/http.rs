@@ -92,7 +92,8 @@ async fn answered(platform: &TcpListener, bytes: &[u8]) {
             let _gone = stream.write_all(bytes).await;
         }
     };
-    let asking = timeout(PATIENCE, streamco::inbox(&url, &token, &user));
+    let mut streamco = streamco::Platform::with_token(url, token);
+    let asking = timeout(PATIENCE, streamco.inbox(&user));
     tokio::select! {
         inbox = asking => drop(inbox.expect("an answer, or the end of one")),
         () = serve => {}

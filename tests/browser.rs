@@ -20,6 +20,8 @@ mod load;
 mod look;
 #[path = "browser/relay.rs"]
 mod relay;
+#[path = "browser/report.rs"]
+mod report;
 #[path = "browser/stage.rs"]
 mod stage;
 

@@ -84,7 +84,7 @@ enum Command {
     /// Print the messages that arrived
     #[cfg(feature = "ends")]
     Inbox(inbox::Args),
-    /// Recommend a title of StreamCo's to somebody, by your own client: StreamCo counts, and nobody else reads
+    /// Recommend a title of StreamCo's by your own client: it counts, and nobody reads along
     #[cfg(feature = "ends")]
     Share(share::Args),
     /// Show the safety number to compare with somebody, or compare what they have shown

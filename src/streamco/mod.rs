@@ -26,13 +26,3 @@ pub use day::{BadDay, DAY_MS, Day};
 pub use events::{Events, EventsError, Signal};
 pub use platform::{Agreement, Deleted, Filed, InboxMessage, Page, Platform, Stream, StreamcoError, Thread};
 pub use recommendation::{BadLabel, BadLink, BadTitle, Label, LinkId, Recommendation, Title};
-
-use crate::wire::{RelayUrl, Token, UserId};
-
-/// Reads a user's inbox with a token that is at hand.
-///
-/// # Errors
-/// [`StreamcoError`].
-pub async fn inbox(url: &RelayUrl, token: &Token, user: &UserId) -> Result<Vec<InboxMessage>, StreamcoError> {
-    Platform::with_token(url.clone(), token.clone()).inbox(user).await
-}

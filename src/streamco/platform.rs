@@ -27,7 +27,7 @@ use crate::wire::{RelayUrl, Token, UserId, sanitise};
 /// The most messages that are asked for at once.
 const PAGE: u32 = 200;
 /// How often a call is made again that was too soon, and after how long.
-const TRIES: usize = 30;
+const TRIES: usize = 3;
 const WAIT: Duration = Duration::from_secs(1);
 
 /// One message as StreamCo receives it.
@@ -161,7 +161,9 @@ impl Platform {
         Self { url, credentials, token: None }
     }
 
-    pub(super) fn with_token(url: RelayUrl, token: Token) -> Self {
+    /// With an access token that is at hand; there is no other when it has run out.
+    #[must_use]
+    pub fn with_token(url: RelayUrl, token: Token) -> Self {
         let none = Credentials { client_id: String::new(), client_secret: String::new() };
         Self { url, credentials: none, token: Some(token) }
     }

@@ -220,3 +220,21 @@ fn a_live_stream_shows_what_passes_and_ends_with_the_agreement() {
     signal("TERM", app.id());
     assert!(app.end().0.success());
 }
+
+#[test]
+fn signals_are_given_once_and_one_about_nobody_holds_up_no_other() {
+    let home = home();
+    let (home, relay) = (home.path(), Relay::start(home.path()));
+    let url = relay.url();
+    let signals = |more: &[&str]| run(home, &[&["streamco", "signals", "--relay", &url], more].concat(), "");
+    let early = signals(&["nobody", "--intent", "Dark Harbour"]).fails(1);
+    assert!(early.contains("the signals are kept, and given the next time"), "{early}");
+    run(home, &["platform", "agree", "streamco", "--access", "whitelisted", "--relay", &url], "").ok();
+    run(home, &["inbox", "alice", "--relay", &url], "").ok();
+    let given = signals(&["alice", "--watched", "Dark Harbour", "--genre", "thriller", "--device", "tv"]);
+    assert_eq!(given.out, "alice watched “Dark Harbour” (thriller) on tv\n");
+    assert!(given.err.contains("nobody is nobody to this platform") && given.err.contains("is kept"), "{}", given.err);
+    run(home, &["inbox", "nobody", "--relay", &url], "").ok();
+    assert_eq!(signals(&[]).out, "nobody intent “Dark Harbour” (unknown) on web\n", "now there is somebody");
+    assert!(signals(&[]).fails(1).contains("the platform has every signal"));
+}

@@ -19,7 +19,14 @@ use crate::home::Home;
 use crate::streamco::{Credentials, Events, Platform};
 use crate::wire::RelayUrl;
 
+/// What may be said.
+const CASE: &str = "\
+StreamCo and the platform are fictional. *Alleged* (plaintiffs' filing, Klein v. Meta): that a partner had programmatic access to
+private inboxes and gave a report every two weeks. *Denied*: that private messages were shared with it or read by it. *Conceded*: that
+a few partners could read, write and delete after a user had logged in. Granted is not used; nothing of it was adjudicated.";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = CASE)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

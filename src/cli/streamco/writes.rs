@@ -144,7 +144,8 @@ impl Recommend {
         let link = events.make_link(&recommendation, &mut rand::rng())?;
         let text = recommendation.message(&link.url(app));
         let id = platform.send(&user, &to, &text).await.context("nothing was sent, and nothing is counted")?;
-        events.sent(&link, Clock::system().now()).context("it was sent, but is not counted")?;
+        let counted = events.at_once(|events| events.sent(&link, Clock::system().now()));
+        counted.context("it was sent, but is not counted")?;
         report_sent(&user, &to, &text, &id, Some(&link.url(app)), json)?;
         if !answers(app) {
             complain(&format!("nobody answers at {app} yet: the link opens once `blindrelay streamco serve` runs"));
