@@ -4,6 +4,7 @@ use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use blindrelay::clock::Clock;
+use blindrelay::partner::{Access, Book, Platform, Scope, Terms};
 use blindrelay::relay::{Limits, Relay, Store};
 use blindrelay::wire::{RelayUrl, Token};
 use blindrelay::{partner, streamco};
@@ -13,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::lock;
-use crate::people::id;
+use crate::people::{NOW, id};
 
 /// Nothing here takes this long unless it hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,13 +35,31 @@ static HALL: LazyLock<Mutex<Hall>> = LazyLock::new(|| {
         let address = relay.local_addr().unwrap().to_string();
         let token = Token::from_bytes(TOKEN).hash();
         let limits = Limits { hello: Duration::from_millis(200), ..Limits::default() };
-        let served = Relay::start(Store::in_memory(false).unwrap(), Clock::system(), limits, token);
-        let app = served.router().merge(partner::router(served.archive(), token));
+        let served = Relay::start(Store::in_memory(false).unwrap(), Clock::manual(NOW), limits, token);
+        let app = served.router().merge(partner::router(platform(&served)));
         tokio::spawn(served.serve(relay, app, std::future::pending()));
         (platform, address)
     });
     Mutex::new(Hall { runtime, platform, relay })
 });
+
+/// With an agreement, whose token a fuzzer may know.
+fn platform(relay: &Relay) -> Platform {
+    let book = Book::in_memory().unwrap();
+    let (secret, token) = (Token::from_bytes([8; 32]), Token::from_bytes(TOKEN));
+    let terms = Terms {
+        partner: id("streamco"),
+        title: "StreamCo".to_owned(),
+        scopes: Scope::ALL.to_vec(),
+        access: Access::Whitelisted,
+        days: 365,
+        spend_usd_per_year: 0,
+        disclosed: true,
+    };
+    book.agree(&terms, &secret, NOW).unwrap();
+    book.issue(&id("streamco"), &secret, &token, NOW).unwrap();
+    Platform::new(relay, book)
+}
 
 async fn bind() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()

@@ -8,11 +8,13 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod processes {
+    mod agreements;
     mod bad_input;
     mod cases;
     mod chats;
     mod comparing;
     mod crashes;
+    mod desk;
     mod disk;
     mod disks;
     mod doubt;
@@ -27,6 +29,7 @@ mod processes {
     mod listed;
     mod load;
     mod pair;
+    mod partner;
     mod power;
     mod program;
     mod raw;

@@ -305,6 +305,7 @@ fn output_that_nobody_reads(home: &Path) -> Ran {
     with_relay(home, |url| {
         run(home, &["inbox", "bob", "--relay", url], "").ok();
         run(home, &["send", "alice", "bob", "--relay", url], "kept").ok();
+        run(home, &["platform", "agree", "streamco", "--access", "whitelisted", "--relay", url], "").ok();
         let others: [&[&str]; 4] = [
             &["man"],
             &["completions", "bash"],

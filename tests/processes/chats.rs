@@ -1,6 +1,6 @@
 //! Two piped chats, as two terminals would hold them.
 
-use super::harness::{Relay, Talk, home, run};
+use super::harness::{Relay, Talk, agree, home, run};
 
 #[test]
 fn two_chats_hold_a_sealed_conversation_and_an_open_one() {
@@ -200,6 +200,7 @@ fn nothing_a_peer_writes_reaches_the_terminal_as_a_command() {
         run(home.path(), &["inbox", "bob", "--all", "--relay", &relay.url()], "").ok()
     };
     assert!(inbox.contains(r"\u{1b}[2J") && !inbox.contains('\u{1b}'), "{inbox:?}");
+    agree(home.path(), &relay);
     let company = run(home.path(), &["streamco", "inbox", "bob", "--relay", &relay.url()], "").ok();
     assert!(company.contains(r"\u{1b}[2J") && !company.contains('\u{1b}'), "{company:?}");
 }

@@ -360,6 +360,13 @@ impl Drop for Talk {
     }
 }
 
+/// StreamCo gets an agreement: every inbox, everything.
+#[track_caller]
+pub fn agree(home: &Path, relay: &Relay) {
+    let made = ["platform", "agree", "streamco", "--access", "whitelisted", "--relay", &relay.url()];
+    run(home, &made, "").ok();
+}
+
 /// Whether a file's bytes contain these.
 pub fn contains(file: &Path, needle: &[u8]) -> bool {
     let bytes = fs::read(file).unwrap();

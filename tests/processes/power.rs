@@ -112,10 +112,8 @@ impl Promises for OfARelay {
         let twice = self.handed_out.iter().filter(|key| exists("SELECT 1 FROM one_time WHERE key = ?1", &key.0));
         let mut broken: Vec<String> = lost.map(|id| format!("{id:?} was accepted and is lost")).collect();
         broken.extend(twice.map(|key| format!("{key:?} was handed out and will be again")));
-        for token in ["operator", "streamco"] {
-            let token = Home::resolve(Some(dir.to_owned())).unwrap().token_or_new(token);
-            broken.extend(token.err().map(|error| error.to_string()));
-        }
+        let token = Home::resolve(Some(dir.to_owned())).unwrap().token_or_new("operator");
+        broken.extend(token.err().map(|error| error.to_string()));
         broken
     }
 }

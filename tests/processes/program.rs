@@ -71,7 +71,7 @@ fn every_command_has_help_and_says_what_it_does() {
     let commands = help.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
     let commands: Vec<&str> =
         commands.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect();
-    for command in ["demo", "chat", "send", "inbox", "verify", "relay", "watch", "streamco", "completions", "man"] {
+    for command in ["demo", "chat", "send", "inbox", "verify", "relay", "watch", "platform", "account", "streamco"] {
         assert!(commands.contains(&command), "{command} is not in {commands:?}");
     }
     for command in commands.into_iter().filter(|command| *command != "help") {

@@ -129,7 +129,7 @@ fn the_files_of_a_relay_are_its_owners_alone() {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
         files.push(path.file_name().unwrap().to_string_lossy().into_owned());
     }
-    for file in ["relay.db", "relay.db-wal", "relay.lock", "operator.token", "streamco.token"] {
+    for file in ["relay.db", "relay.db-wal", "relay.lock", "operator.token", "platform.db"] {
         assert!(files.iter().any(|found| found == file), "{file} is not among {files:?}");
     }
     drop(relay);

@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use blindrelay::wire::Token;
 use serde_json::Value;
 
-use super::harness::{PATIENCE, Relay, Talk, blindrelay, home, run};
+use super::harness::{PATIENCE, Relay, Talk, agree, blindrelay, home, run};
 
 /// What was said, and to whom.
 const OPEN: &str = "needle-in-the-open";
@@ -53,6 +53,7 @@ fn json_on_a_terminal_holds_no_command_of_a_peer_and_says_what_was_written() {
     let home = home();
     let relay = Relay::start(home.path());
     let url = relay.url();
+    agree(home.path(), &relay);
     let evil = "\u{9b}31m\u{202e}txt\u{7f}\u{1b}[2J";
     // Bob began it too: what comes in the open is for him.
     for (me, peer) in [("bob", "alice"), ("alice", "bob")] {
@@ -127,6 +128,7 @@ fn a_wrong_operator_token_is_refused_with_advice() {
 fn streamco_reads_open_inboxes_and_only_the_outside_of_sealed_ones() {
     let home = home();
     let relay = Relay::start(home.path());
+    agree(home.path(), &relay);
     speak(home.path(), &relay);
     let inbox = |user: &str, more: &[&str]| {
         run(home.path(), &[&["streamco", "inbox", user, "--relay", &relay.url()], more].concat(), "")
@@ -158,6 +160,7 @@ fn bobs_screen(streamco_reads: bool) -> (Vec<String>, String) {
     alice.say(OPEN);
     alice.wait("1 · delivered");
     let read = if streamco_reads {
+        agree(home.path(), &relay);
         run(home.path(), &["streamco", "inbox", "bob", "--relay", &relay.url()], "").ok()
     } else {
         String::new()
@@ -209,12 +212,14 @@ fn streamco_is_told_why_it_gets_nothing() {
     let relay = Relay::start(home_of_relay.path());
     let url = relay.url();
     let inbox = |home: &std::path::Path| run(home, &["streamco", "inbox", "nobody", "--relay", &url], "").fails(1);
-    assert!(inbox(home_of_relay.path()).contains("nobody called nobody has registered"));
-    let no_token = inbox(other_home.path());
-    assert!(no_token.contains("no relay has run on this home") && no_token.contains("--home"), "{no_token}");
+    agree(home_of_relay.path(), &relay);
+    assert!(inbox(home_of_relay.path()).contains("nobody of that name"));
+    let without = inbox(other_home.path());
+    assert!(without.contains("no agreement was made on this home") && without.contains("--home"), "{without}");
     let other = Relay::start(other_home.path());
+    agree(other_home.path(), &other);
     let wrong = inbox(other_home.path());
-    assert!(wrong.contains("refuses StreamCo's token") && wrong.contains("--home"), "{wrong}");
+    assert!(wrong.contains("refuses StreamCo's credentials") && wrong.contains("--home"), "{wrong}");
     drop((relay, other));
     let gone = inbox(home_of_relay.path());
     assert!(gone.contains("no platform answers at ws://127.0.0.1:"), "{gone}");

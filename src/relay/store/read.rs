@@ -66,7 +66,9 @@ impl Store {
         let ask = move |db: &Connection| {
             // The writer asks again if something else in the same batch failed: the first answer counts.
             let asker = sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-            asker.into_iter().for_each(|asker| drop(asker.send(question(db))));
+            if let Some(asker) = asker {
+                drop(asker.send(question(db)));
+            }
         };
         self.submit(Op::Ask(Question(Box::new(ask))), Reply::Nobody)?;
         answer.await.map_err(|_| StoreError::Stopped)?.map_err(refused)
