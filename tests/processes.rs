@@ -33,6 +33,7 @@ mod processes {
     mod power;
     mod program;
     mod raw;
+    mod recommend;
     mod relays;
     mod scripts;
     mod sockets;
