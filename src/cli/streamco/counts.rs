@@ -1,5 +1,6 @@
 //! `blindrelay streamco report|reports`: counts of StreamCo's own events, and which of them the platform has.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -167,7 +168,7 @@ impl Reports {
             let (due, state) = (period.due(), state(period, filed, today));
             if self.json {
                 let line = json!({"period": n, "from": period.from, "to": period.to, "due": due, "state": state, "filed": filed});
-                out += &(sanitise_json(&line.to_string()) + "\n");
+                writeln!(out, "{}", sanitise_json(&line.to_string()))?;
                 continue;
             }
             let what = match filed {
@@ -177,7 +178,7 @@ impl Reports {
                 }
                 None => format!("{state}, due {due}"),
             };
-            out += &format!("{n:>3}  {period}  {what}\n");
+            writeln!(out, "{n:>3}  {period}  {what}")?;
         }
         print(&out)
     }

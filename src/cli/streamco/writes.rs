@@ -3,6 +3,7 @@
 //! It is *conceded* that a few partners had write and delete capabilities (write: send; delete: deletions sync), after the user had logged
 //! in. Granted is not used.
 
+use std::fmt::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ impl Delete {
         let mut out = format!("deleted {}", sanitise(answer["deleted"].as_str().unwrap_or("at the platform")));
         for (name, value) in answer.as_object().into_iter().flatten().filter(|(name, _)| *name != "deleted") {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            out += &format!("\n{}: {}", sanitise(name), sanitise(&value));
+            write!(out, "\n{}: {}", sanitise(name), sanitise(&value))?;
         }
         print(&(out + "\n"))
     }
@@ -203,9 +204,10 @@ async fn give(platform: &mut Platform, events: &Events, signals: &[(i64, Signal)
     for (n, signal) in signals {
         events.signal_given(*n)?;
         let Signal { user, kind, title, genre, device, at: _ } = signal;
-        let line = match json {
-            true => sanitise_json(&serde_json::to_string(signal)?),
-            false => format!("{user} {kind} “{}” ({genre}) on {device}", sanitise(title.as_str())),
+        let line = if json {
+            sanitise_json(&serde_json::to_string(signal)?)
+        } else {
+            format!("{user} {kind} “{}” ({genre}) on {device}", sanitise(title.as_str()))
         };
         out += &(line + "\n");
     }

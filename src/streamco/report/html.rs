@@ -10,6 +10,11 @@ use crate::wire::sanitise;
 
 const STYLE: &str = include_str!("report.css");
 
+/// What a report counts by, beside the day.
+type LabelOf = fn(&Row) -> &str;
+const LABELS: [(&str, LabelOf); 3] =
+    [("variant", |row| &row.variant), ("interface", |row| &row.interface), ("surface", |row| &row.surface)];
+
 /// A text inside an element or an attribute in quotes.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -43,7 +48,7 @@ pub(super) fn short(count: u64) -> String {
         _ => (1_000_000_000, "G"),
     };
     let tenths = count / (unit / 10);
-    if tenths < 100 && tenths % 10 > 0 {
+    if tenths < 100 && !tenths.is_multiple_of(10) {
         format!("{}.{}{letter}", tenths / 10, tenths % 10)
     } else {
         format!("{}{letter}", tenths / 10)
@@ -56,14 +61,12 @@ pub(super) fn page(report: &Report) -> String {
     let rate = total.rate().unwrap_or_else(|| "–".to_owned());
     let wide = chart::days(&days, chart::WIDE);
     let narrow = chart::days(&days, chart::NARROW);
-    let labels: [(&str, fn(&Row) -> &str); 3] =
-        [("variant", |row| &row.variant), ("interface", |row| &row.interface), ("surface", |row| &row.surface)];
-    let mut breakdowns = String::new();
-    for (what, label) in labels {
-        let chart = chart::breakdown(what, &report.by(label));
-        let _into_memory =
-            write!(breakdowns, "<figure class=\"pane\"><figcaption>By {what}</figcaption>{chart}</figure>\n");
-    }
+    let breakdowns: Vec<String> = LABELS
+        .iter()
+        .map(|(what, label)| (what, chart::breakdown(what, &report.by(*label))))
+        .map(|(what, chart)| format!("<figure class=\"pane\"><figcaption>By {what}</figcaption>{chart}</figure>\n"))
+        .collect();
+    let breakdowns = breakdowns.concat();
     let nothing =
         if report.rows.is_empty() { "<p class=\"pane\">Nothing was sent or opened in these days.</p>\n" } else { "" };
     format!(

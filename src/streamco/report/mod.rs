@@ -120,7 +120,9 @@ impl Report {
     #[must_use]
     pub fn total(&self) -> Counts {
         let mut total = Counts::default();
-        self.rows.iter().for_each(|row| total.add(row));
+        for row in &self.rows {
+            total.add(row);
+        }
         total
     }
 
@@ -136,7 +138,9 @@ impl Report {
     /// By one of the labels, the most sent first.
     fn by(&self, label: fn(&Row) -> &str) -> Vec<(&str, Counts)> {
         let mut counts: BTreeMap<&str, Counts> = BTreeMap::new();
-        self.rows.iter().for_each(|row| counts.entry(label(row)).or_default().add(row));
+        for row in &self.rows {
+            counts.entry(label(row)).or_default().add(row);
+        }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(_, counts)| std::cmp::Reverse((counts.sends, counts.clicks)));
         counts
