@@ -18,6 +18,8 @@ mod core;
 mod demo;
 #[cfg(feature = "ends")]
 mod inbox;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod lab;
 #[cfg(feature = "ends")]
 mod me;
 #[cfg(feature = "relay")]
@@ -103,6 +105,9 @@ enum Command {
     /// StreamCo, the fictional partner: what it reads, does and counts through the partner API
     #[cfg(feature = "relay")]
     Streamco(streamco::Args),
+    /// Experiments: a month of made-up messages
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Lab(lab::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -147,6 +152,8 @@ pub fn main() -> ExitCode {
         Command::Account(args) => account::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Lab(args) => lab::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut script);

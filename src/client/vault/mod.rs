@@ -186,6 +186,18 @@ impl Vault {
         self.rows().set_clean(true)
     }
 
+    /// Writes all of it to a new file (0600), closed cleanly: for a vault in memory whose owner goes on with a real one.
+    ///
+    /// # Errors
+    /// [`VaultError`], also if the file holds something.
+    pub fn save(&self, path: &Path) -> Result<(), VaultError> {
+        let unusable = |error| VaultError::Io(path.to_owned(), error);
+        path.parent().map_or(Ok(()), private_dir).and_then(|()| private_file(path)).map_err(unusable)?;
+        self.rows().set_clean(true)?;
+        self.db.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        Ok(())
+    }
+
     /// Where it lies; none for one in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

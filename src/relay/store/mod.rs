@@ -16,6 +16,7 @@
 
 pub(super) mod index;
 mod known;
+mod local;
 mod log;
 mod op;
 pub(super) mod read;
@@ -38,6 +39,7 @@ pub use index::Removed;
 use known::Known;
 use op::Outcome;
 pub(super) use op::{Answer, Committed, Op, Reply};
+pub use local::{Handled, LocalRelay};
 use reserve::Reserve;
 
 /// The most ops in one transaction.
