@@ -14,6 +14,7 @@
 //! Who may read is decided here, by the company, one row in a table. Of a sealed conversation there is nothing to decide.
 
 mod account;
+pub mod ads;
 mod book;
 mod day;
 mod filed;
