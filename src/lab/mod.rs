@@ -15,3 +15,4 @@ pub mod populate;
 pub mod scanner;
 pub mod stage;
 pub mod tap;
+mod town;

@@ -87,7 +87,7 @@ pub fn populate(home: &Home, settings: Settings, mut progress: impl FnMut(u64, u
     let mut world = World::new(&plan, mode, seed, start)?;
     let (mut said, mut recommendations, mut clicks, mut signals) = (0, 0, 0, 0);
     for act in &plan.acts {
-        world.live(&plan, act)?;
+        world.live(act)?;
         match act.what {
             What::Say { .. } => said += 1,
             What::Recommend { .. } => (said, recommendations) = (said + 1, recommendations + 1),
@@ -96,9 +96,6 @@ pub fn populate(home: &Home, settings: Settings, mut progress: impl FnMut(u64, u
         }
         progress(said, (act.at - start) / DAY + 1);
     }
-    home.make_relay_dir()?;
-    drop(home.open_relay_file("relay.db")?); // made 0600
-    world.relay.save(&home.relay_file("relay.db"))?;
     world.save(home)?;
     let sealed = plan.ties.iter().filter(|tie| mode.seals(tie)).count();
     Ok(Summary {
