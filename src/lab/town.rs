@@ -15,7 +15,7 @@ use crate::client::messenger::{Event, Messenger, Step};
 use crate::client::vault::Vault;
 use crate::clock::Clock;
 use crate::relay::LocalRelay;
-use crate::wire::{ClientFrame, RelayFrame, UserId};
+use crate::wire::{ClientFrame, Content, MessageId, Payload, RelayFrame, UserId};
 
 /// What a dishonest relay makes of a frame for this user.
 pub(super) type Lie = Box<dyn Fn(&UserId, RelayFrame) -> RelayFrame>;
@@ -80,6 +80,14 @@ impl Town {
     /// Somebody writes a text.
     pub(super) fn say(&mut self, from: &UserId, to: &UserId, text: &str) -> Result<Vec<Happened>> {
         self.with(from, |messenger, now, rng| Ok(messenger.send(to, text, now, rng)?))
+    }
+
+    /// The platform writes an open text in somebody's name, for a partner.
+    pub(super) fn post(&mut self, from: &UserId, to: &UserId, text: &str, via: &str) -> Result<Vec<Happened>> {
+        let (sent_at, text, via) = (self.clock.now(), text.to_owned(), Some(via.to_owned()));
+        let payload = Payload::Open(Content::Text { sent_at, counter: 0, text, via });
+        let id = MessageId::random(&mut self.rng);
+        self.carry(from, Step { frames: vec![ClientFrame::Send { id, to: to.clone(), payload }], events: Vec::new() })
     }
 
     /// Somebody does something, and what follows from it is carried through. Returns what happened to whom.

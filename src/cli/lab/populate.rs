@@ -9,8 +9,7 @@ use anyhow::Result;
 use crate::clock::Clock;
 use crate::home::Home;
 use crate::lab::populate::{self, Mode, Settings, Summary};
-
-const DAY: u64 = 24 * 3_600_000;
+use crate::streamco::{DAY_MS, Day};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -29,11 +28,15 @@ pub(in crate::cli) struct Args {
     /// How many messages [default: 18 a person and day]
     #[arg(long, value_name = "N")]
     messages: Option<u64>,
+    /// The last day, in UTC: YYYY-MM-DD [default: yesterday]
+    #[arg(long, value_name = "DAY")]
+    until: Option<Day>,
 }
 
 pub(in crate::cli) fn run(args: Args, home: &Home) -> Result<ExitCode> {
-    let Args { users, days, seed, mode, messages } = args;
-    let end = Clock::system().now() / DAY * DAY;
+    let Args { users, days, seed, mode, messages, until } = args;
+    let last = until.unwrap_or_else(|| Day::of(Clock::system().now()).plus(-1));
+    let end = last.plus(1).number().unsigned_abs() * DAY_MS;
     let messages = messages.unwrap_or_else(|| 18 * days.saturating_mul(users as u64));
     let started = Instant::now();
     let mut bar = Bar::new(messages, days);
@@ -43,7 +46,7 @@ pub(in crate::cli) fn run(args: Args, home: &Home) -> Result<ExitCode> {
     let seconds = started.elapsed().as_secs_f64();
     let Summary { messages, arrived, pairs, sealed, recommendations, clicks, signals } = summary;
     super::super::print(&format!(
-        "{messages} messages among {users} people in {days} days up to midnight (UTC), {arrived} arrived, the rest waits for phones that are off\n\
+        "{messages} messages among {users} people in {days} days to {last} (UTC), {arrived} arrived, the rest waits for phones that are off\n\
          {pairs} conversations, {sealed} of them sealed; {recommendations} recommendations, {clicks} clicks, {signals} signals\n\
          seed {seed}, {seconds:.1} s, in {}\n\
          next: `blindrelay relay --home {}`\n",

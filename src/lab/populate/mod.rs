@@ -11,6 +11,7 @@
 //!
 //! What is not modelled: groups, pictures, arguments. The lines are made up, and the same few come again.
 
+mod companies;
 mod plan;
 mod play;
 mod texts;
@@ -20,7 +21,8 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::home::Home;
-use crate::wire::UserId;
+use crate::streamco::Events;
+use companies::Companies;
 use plan::{DAY, Plan, Tie, What};
 use play::World;
 
@@ -53,7 +55,7 @@ pub struct Settings {
 }
 
 /// What was played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Texts that were written, recommendations among them.
     pub messages: u64,
@@ -84,28 +86,27 @@ pub fn populate(home: &Home, settings: Settings, mut progress: impl FnMut(u64, u
     ensure_empty(home)?;
     let start = end - days * DAY;
     let plan = Plan::new(seed, users, start, days, messages);
-    let mut world = World::new(&plan, mode, seed, start)?;
-    let (mut said, mut recommendations, mut clicks, mut signals) = (0, 0, 0, 0);
-    for act in &plan.acts {
-        world.live(act)?;
-        match act.what {
-            What::Say { .. } => said += 1,
-            What::Recommend { .. } => (said, recommendations) = (said + 1, recommendations + 1),
-            What::Click { .. } => clicks += 1,
-            What::Signal { .. } => signals += 1,
+    let events = Events::open(&home.make_streamco_db()?)?;
+    events.at_once(|events| {
+        let companies = Companies::begin(home, events, seed, start)?;
+        let mut world = World::new(&plan, mode, seed, start, companies)?;
+        let sealed = plan.ties.iter().filter(|tie| mode.seals(tie)).count();
+        let mut summary = Summary { pairs: plan.ties.len(), sealed, ..Summary::default() };
+        for act in &plan.acts {
+            world.live(act)?;
+            match act.what {
+                What::Say { .. } => summary.messages += 1,
+                What::Recommend { .. } => {
+                    summary.messages += 1;
+                    summary.recommendations += 1;
+                }
+                What::Click { .. } => summary.clicks += 1,
+                What::Signal { .. } => summary.signals += 1,
+            }
+            progress(summary.messages, (act.at - start) / DAY + 1);
         }
-        progress(said, (act.at - start) / DAY + 1);
-    }
-    world.save(home)?;
-    let sealed = plan.ties.iter().filter(|tie| mode.seals(tie)).count();
-    Ok(Summary {
-        messages: said,
-        arrived: world.arrived,
-        pairs: plan.ties.len(),
-        sealed,
-        recommendations,
-        clicks,
-        signals,
+        world.save(home)?;
+        Ok(Summary { arrived: world.arrived, ..summary })
     })
 }
 
@@ -117,11 +118,6 @@ impl Mode {
             Self::Mixed => tie.careful,
         }
     }
-}
-
-/// What the other person gets to read.
-fn recommendation(from: &UserId, title: &str) -> String {
-    format!("{from} recommends {title} on StreamCo")
 }
 
 /// Nobody's keys, mail or tokens may be mixed with made-up ones.

@@ -38,6 +38,7 @@ pub(super) struct Plan {
     pub(super) ties: Vec<Tie>,
     /// In the order of time.
     pub(super) acts: Vec<Act>,
+    pub(super) recommendations: usize,
 }
 
 /// Somebody.
@@ -78,10 +79,10 @@ pub(super) struct Act {
 pub(super) enum What {
     /// A line.
     Say { from: usize, to: usize, text: String },
-    /// A title is recommended in StreamCo's app.
-    Recommend { from: usize, to: usize, title: Title, place: Place },
-    /// The link in a recommendation is opened.
-    Click { by: usize, from: usize, title: Title, place: Place },
+    /// A title is recommended in StreamCo's app. They are numbered as they were thought of.
+    Recommend { n: usize, from: usize, to: usize, title: Title, place: Place },
+    /// The link in the recommendation of this number is opened.
+    Click { n: usize },
     /// StreamCo notes what somebody does in its app.
     Signal { user: usize, kind: &'static str, title: Title, device: &'static str },
 }
@@ -101,7 +102,7 @@ impl Plan {
         let lights_out = start + (days - 1) * DAY + LIGHTS_OUT * HOUR;
         let people: Vec<Person> = (0..users).map(|n| Person::new(n, lights_out, &mut rng)).collect();
         let ties = ties(users, &mut rng);
-        let mut plan = Self { people, ties, acts: Vec::new() };
+        let mut plan = Self { people, ties, acts: Vec::new(), recommendations: 0 };
         let weights: Vec<u64> = (0..days).map(|day| if weekend(start + day * DAY) { 5 } else { 4 }).collect();
         let (end, whole) = (start + days * DAY, weights.iter().sum::<u64>());
         let (mut so_far, mut said) = (0, 0);
@@ -163,11 +164,13 @@ impl Plan {
             surface: pick(&["post-play", "details", "browse"], rng),
             variant: pick(&["A", "B"], rng),
         };
-        self.acts.push(Act { at, what: What::Recommend { from, to, title, place } });
+        let n = self.recommendations;
+        self.recommendations += 1;
+        self.acts.push(Act { at, what: What::Recommend { n, from, to, title, place } });
         let clicks = rng.random_ratio(9, 20);
         let later = at + rng.random_range(60_000..20 * HOUR);
         if clicks && later < self.people[to].off_from {
-            self.acts.push(Act { at: later, what: What::Click { by: to, from, title, place } });
+            self.acts.push(Act { at: later, what: What::Click { n } });
         }
     }
 

@@ -1,9 +1,12 @@
 //! The plan, lived: the town's clock jumps from act to act, and in the morning everybody has read what came the day before.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Result, bail};
 
+use super::Mode;
+use super::companies::{Companies, TITLE};
 use super::plan::{Act, DAY, Plan, What};
-use super::{Mode, recommendation};
 use crate::client::messenger::Event;
 use crate::home::Home;
 use crate::lab::town::{Happened, Town};
@@ -14,21 +17,27 @@ use crate::wire::UserId;
 pub(super) struct World<'a> {
     plan: &'a Plan,
     town: Town,
+    companies: Companies<'a>,
+    /// Pairs whose conversation is sealed.
+    sealed: BTreeSet<(&'a UserId, &'a UserId)>,
     /// Texts that arrived.
     pub(super) arrived: u64,
 }
 
 impl<'a> World<'a> {
     /// Everybody joins, at the time `now`, and opens their conversations.
-    pub(super) fn new(plan: &'a Plan, mode: Mode, seed: u64, now: u64) -> Result<Self> {
+    pub(super) fn new(plan: &'a Plan, mode: Mode, seed: u64, now: u64, companies: Companies<'a>) -> Result<Self> {
         let mut town = Town::new(!seed, now, false)?;
         for person in &plan.people {
             town.join(&person.name, person.off_from)?;
         }
+        let mut sealed = BTreeSet::new();
         for tie in &plan.ties {
-            town.introduce(&plan.people[tie.a].name, &plan.people[tie.b].name, !mode.seals(tie))?;
+            let (one, other) = (&plan.people[tie.a].name, &plan.people[tie.b].name);
+            town.introduce(one, other, !mode.seals(tie))?;
+            sealed.extend(mode.seals(tie).then(|| pair(one, other)));
         }
-        Ok(Self { plan, town, arrived: 0 })
+        Ok(Self { plan, town, companies, sealed, arrived: 0 })
     }
 
     /// Lives through one act.
@@ -40,18 +49,28 @@ impl<'a> World<'a> {
         }
         let happened = match &act.what {
             What::Say { from, to, text } => self.town.say(self.name(*from), self.name(*to), text)?,
-            What::Recommend { from, to, title, .. } => {
+            What::Recommend { n, from, to, title, place } => {
                 let (from, to) = (self.name(*from), self.name(*to));
-                self.town.say(from, to, &recommendation(from, title.name))?
+                let text = self.companies.make_link(*n, from, *title, *place)?;
+                let sealed = self.sealed.contains(&pair(from, to));
+                self.companies.sent(*n, (!sealed).then_some(from), act.at)?;
+                if sealed { self.town.say(from, to, &text)? } else { self.town.post(from, to, &text, TITLE)? }
             }
-            What::Click { .. } | What::Signal { .. } => Vec::new(), // StreamCo's own business
+            What::Click { n } => {
+                self.companies.opened(*n, act.at)?;
+                Vec::new()
+            }
+            What::Signal { user, kind, title, device } => {
+                self.companies.noticed(self.name(*user), kind, *title, device, act.at)?;
+                Vec::new()
+            }
         };
         self.note(happened)
     }
 
-    /// Writes the relay's database, and every vault to its place in the home.
+    /// Writes the relay's database, and every vault to its place in the home; StreamCo hands over what it noticed.
     pub(super) fn save(&self, home: &Home) -> Result<()> {
-        home.make_relay_dir()?;
+        self.companies.close()?;
         drop(home.open_relay_file("relay.db")?); // made 0600
         self.town.relay.save(&home.relay_file("relay.db"))?;
         for messenger in self.town.messengers() {
@@ -92,4 +111,9 @@ impl<'a> World<'a> {
         }
         Ok(())
     }
+}
+
+/// Two people, in the order of the alphabet.
+fn pair<'a>(one: &'a UserId, other: &'a UserId) -> (&'a UserId, &'a UserId) {
+    if one < other { (one, other) } else { (other, one) }
 }
