@@ -92,7 +92,7 @@ pub(super) async fn disclosures(
 }
 
 impl Platform {
-    async fn owner(&self, headers: &HeaderMap, uri: &Uri, user: &str) -> Result<UserId, Problem> {
+    pub(super) async fn owner(&self, headers: &HeaderMap, uri: &Uri, user: &str) -> Result<UserId, Problem> {
         // A name that nobody can have is nobody's: the same answer as for another's token.
         let user = user.parse().map_err(|_| {
             Problem::token("this is not the token of that mailbox; it goes into the Authorization header")

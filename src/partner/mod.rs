@@ -36,6 +36,7 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
 pub use book::{Agreement, Book, BookError, Count, Entry, FiledReport, Standing, Terms, What};
+pub use filed::{Device, Signal, SignalKind};
 pub use gate::{Grant, Platform};
 pub use inbox::{InboxMessage, InboxPage, inbox};
 pub use openapi::openapi;

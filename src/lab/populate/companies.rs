@@ -15,7 +15,7 @@ use serde_json::json;
 use super::plan::Place;
 use super::texts::Title;
 use crate::home::Home;
-use crate::partner::{Access, Book, Scope, Terms};
+use crate::partner::{self, Access, Book, Scope, Terms};
 use crate::streamco::{Events, LinkId, Recommendation, Signal};
 use crate::wire::{Token, UserId};
 
@@ -106,9 +106,18 @@ impl<'a> Companies<'a> {
         Ok(self.events.keep_signal(&Signal { user, kind, title, genre, device, at })?)
     }
 
-    /// StreamCo hands over what it noticed.
-    pub(super) fn close(&self) -> Result<()> {
-        Ok(())
+    /// StreamCo hands over what it noticed, in the shape in which its API takes it.
+    pub(super) fn close(&self, now: u64) -> Result<()> {
+        loop {
+            let (signals, last) = self.events.signals_to_give(1_000)?;
+            if signals.is_empty() {
+                return Ok(());
+            }
+            let signals: Vec<partner::Signal> = serde_json::from_value(serde_json::to_value(signals)?)?;
+            self.book.take(&self.partner, &signals)?;
+            self.book.used(&self.partner, Scope::Signals, None, now)?;
+            self.events.signals_given(last)?;
+        }
     }
 
     fn link(&self, n: usize) -> Option<&LinkId> {

@@ -70,7 +70,7 @@ impl<'a> World<'a> {
 
     /// Writes the relay's database, and every vault to its place in the home; StreamCo hands over what it noticed.
     pub(super) fn save(&self, home: &Home) -> Result<()> {
-        self.companies.close()?;
+        self.companies.close(self.town.clock.now())?;
         drop(home.open_relay_file("relay.db")?); // made 0600
         self.town.relay.save(&home.relay_file("relay.db"))?;
         for messenger in self.town.messengers() {

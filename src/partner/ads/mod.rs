@@ -23,7 +23,6 @@ mod traces;
 
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 pub use target::{Ad, Reason, Signal};
 
@@ -31,7 +30,7 @@ use super::book::Book;
 use super::gate::Platform;
 use super::problem::Problem;
 use crate::wire::UserId;
-pub(super) use routes::{__path_ads, __path_audience, ads, audience};
+pub(super) use routes::{ads, audience};
 use target::target;
 use traces::Traces;
 
@@ -41,10 +40,9 @@ const MEMORY: u64 = 28 * 86_400_000;
 const PAGE: u32 = 1_000;
 
 /// What the platform would do with one user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdChoice {
     /// Whom.
-    #[schema(value_type = String)]
     pub user: UserId,
     /// As of when, in milliseconds since 1970.
     pub at: u64,
@@ -65,7 +63,7 @@ pub struct AdChoice {
 }
 
 /// Everybody, as they are sold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audience {
     /// As of when, in milliseconds since 1970.
     pub at: u64,
@@ -84,7 +82,7 @@ pub struct Audience {
 }
 
 /// A group that an ad can be bought for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// The interest or habit.
     pub interest: String,
@@ -101,10 +99,9 @@ pub struct Segment {
 }
 
 /// One user, and what they are worth.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// Whom.
-    #[schema(value_type = String)]
     pub user: UserId,
     /// What they would be shown; none if nothing is known.
     pub best: Option<Ad>,

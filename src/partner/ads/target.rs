@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::lexicon::LEXICON;
 use super::traces::Traces;
@@ -22,7 +21,7 @@ const PER_HABIT: u64 = 10;
 const NAMED: usize = 5;
 
 /// Something that the partner has told of somebody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
     /// Which partner.
     pub partner: String,
@@ -39,7 +38,7 @@ pub struct Signal {
 }
 
 /// A piece of evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Reason {
     /// (a) A word of an open message.
@@ -51,7 +50,6 @@ pub enum Reason {
         /// The relay's number of the message.
         seq: u64,
         /// Who wrote it.
-        #[schema(value_type = String)]
         writer: UserId,
         /// When, in milliseconds since 1970.
         at: u64,
@@ -61,7 +59,6 @@ pub enum Reason {
     /// (c) A signal about somebody whom this user writes to often.
     Contact {
         /// Whom.
-        #[schema(value_type = String)]
         contact: UserId,
         /// Messages between the two.
         messages: u64,
@@ -76,7 +73,7 @@ pub enum Reason {
 }
 
 /// An ad that could be shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ad {
     /// What it says.
     pub ad: String,
