@@ -5,6 +5,8 @@
 
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod account;
+#[cfg(feature = "relay")]
+mod ads;
 #[cfg(feature = "ends")]
 mod app;
 mod button;

@@ -10,12 +10,15 @@ use anyhow::{Context, Result, bail};
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::ads;
 use crate::clock::time_of_day;
 use crate::home::Home;
 use crate::http::{self, As, HttpError, Say};
 use crate::partner::{Access, Scope, openapi};
 use crate::streamco::Day;
 use crate::wire::{RelayUrl, Token, UserId, sanitise, sanitise_json};
+
+const AUDIENCE: &str = "/operator/v1/audience";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -39,6 +42,10 @@ enum Command {
     Ledger(Ledger),
     /// List the two-weekly reports that partners filed, and those that are due
     Reports(At),
+    /// Show the groups that ads are sold for, and how many are in each because of words, signals and metadata
+    Audience(At),
+    /// Show the ad of each user
+    Ads(At),
     /// Print the partner API's OpenAPI document
     Openapi,
 }
@@ -132,6 +139,8 @@ pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
             let answer = at.ask(home, Method::GET, "/operator/v1/reports", None)?;
             at.print(&answer, reports)?;
         }
+        Command::Audience(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, ads::audience)?,
+        Command::Ads(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, ads::people)?,
     }
     Ok(ExitCode::SUCCESS)
 }
