@@ -55,7 +55,12 @@ fn reason(reason: &Reason) -> String {
     let from_signal = |signal: &Signal| {
         let [kind, title, genre, device] =
             [&signal.kind, &signal.title, &signal.genre, &signal.device].map(|it| sanitise(it));
-        format!("{kind} “{title}” ({genre}) on {device}, {}", moment(signal.at))
+        let did = match kind.as_str() {
+            "searched" => "searched for",
+            "intent" => "means to watch",
+            _ => "watched",
+        };
+        format!("{did} “{title}” ({genre}) on {device}, {}", moment(signal.at))
     };
     match reason {
         Reason::Word { word, stem, seq, writer, at } => {

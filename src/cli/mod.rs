@@ -18,6 +18,8 @@ mod commands;
 mod core;
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod demo;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod except;
 #[cfg(feature = "ends")]
 mod inbox;
 #[cfg(all(feature = "ends", feature = "relay"))]

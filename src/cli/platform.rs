@@ -11,6 +11,8 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::ads;
+#[cfg(feature = "ends")]
+use super::except;
 use crate::clock::time_of_day;
 use crate::home::Home;
 use crate::http::{self, As, HttpError, Say};
@@ -46,6 +48,9 @@ enum Command {
     Audience(At),
     /// Show the ad of each user
     Ads(At),
+    /// Try to let the partner into a sealed conversation: every way that a platform has, and what it meets
+    #[cfg(feature = "ends")]
+    Except(except::Args),
     /// Print the partner API's OpenAPI document
     Openapi,
 }
@@ -140,6 +145,8 @@ pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
             at.print(&answer, reports)?;
         }
         Command::Audience(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, ads::audience)?,
+        #[cfg(feature = "ends")]
+        Command::Except(args) => return except::run(args, home),
         Command::Ads(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, ads::people)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -26,8 +26,8 @@ pub(super) const TITLE: &str = "StreamCo";
 const APP: &str = "127.0.0.1:4848";
 /// How long the agreement lasts, in days.
 const TERM: u32 = 730;
-/// What is *alleged* of 2017, in US dollars a year.
-const SPEND: u64 = 150_000_000;
+/// Made up, in US dollars a year.
+const SPEND: u64 = 1_000_000;
 
 /// Both companies' books.
 pub(super) struct Companies<'a> {

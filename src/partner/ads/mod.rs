@@ -36,6 +36,8 @@ use traces::Traces;
 
 /// What is older does not count, in milliseconds.
 const MEMORY: u64 = 28 * 86_400_000;
+/// Points from which on somebody belongs to an audience.
+const ENOUGH: u64 = 6;
 /// Messages that are read at once.
 const PAGE: u32 = 1_000;
 
@@ -151,7 +153,7 @@ impl Platform {
         for user in self.archive.users().await? {
             let Some(choice) = self.ads(&user, at).await? else { continue };
             (open, sealed) = (open + choice.open, sealed + choice.sealed);
-            for ad in &choice.ads {
+            for ad in choice.ads.iter().filter(|ad| ad.points >= ENOUGH) {
                 let known = segments.iter().position(|segment| segment.interest == ad.interest);
                 let place = known.unwrap_or(segments.len());
                 if known.is_none() {

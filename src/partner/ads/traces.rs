@@ -89,7 +89,7 @@ impl Traces {
             self.closest().into_iter().next().map_or((String::new(), 0), |(id, n)| (id.to_string(), n));
         let days = self.days.len() as u64;
         let seen = [
-            (night * 4 >= messages, Habit::NightOwl, format!("{night} of {messages} messages between 22 and 6 UTC")),
+            (night * 3 >= messages, Habit::NightOwl, format!("{night} of {messages} messages between 22 and 6 UTC")),
             (
                 most * 2 >= messages && self.contacts() > 1,
                 Habit::OneCloseContact,
