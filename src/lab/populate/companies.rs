@@ -108,15 +108,16 @@ impl<'a> Companies<'a> {
 
     /// StreamCo hands over what it noticed, in the shape in which its API takes it.
     pub(super) fn close(&self, now: u64) -> Result<()> {
+        let mut after = 0;
         loop {
-            let (signals, last) = self.events.signals_to_give(1_000)?;
-            if signals.is_empty() {
-                return Ok(());
-            }
+            let found = self.events.signals_to_give(after, 1_000)?;
+            let Some((last, _)) = found.last() else { return Ok(()) };
+            after = *last;
+            let (numbers, signals): (Vec<_>, Vec<_>) = found.into_iter().unzip();
             let signals: Vec<partner::Signal> = serde_json::from_value(serde_json::to_value(signals)?)?;
             self.book.take(&self.partner, &signals)?;
             self.book.used(&self.partner, Scope::Signals, None, now)?;
-            self.events.signals_given(last)?;
+            numbers.into_iter().try_for_each(|n| self.events.signal_given(n))?;
         }
     }
 
