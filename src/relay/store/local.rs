@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::known::Known;
 use super::{Answer, Op, Outcome, StoreError, apply, sql};
 use crate::relay::limits::Limits;
 use crate::wire::{ClientFrame, Envelope, RelayFrame, UserId};
@@ -21,6 +22,7 @@ use crate::wire::{ClientFrame, Envelope, RelayFrame, UserId};
 #[derive(Debug)]
 pub struct LocalRelay {
     db: Connection,
+    known: Known,
     hoard: bool,
     limits: Limits,
 }
@@ -40,7 +42,7 @@ impl LocalRelay {
     /// # Errors
     /// [`StoreError::Db`] if SQLite cannot start.
     pub fn new(hoard: bool) -> Result<Self, StoreError> {
-        Ok(Self { db: sql::in_memory()?, hoard, limits: Limits::unlimited() })
+        Ok(Self { db: sql::in_memory()?, known: Known::default(), hoard, limits: Limits::unlimited() })
     }
 
     /// Takes a frame of this user at this time.
@@ -61,13 +63,16 @@ impl LocalRelay {
             ClientFrame::Ack { seq } => Op::Ack { user, seq },
         };
         let transaction = self.db.transaction()?;
-        let outcome = apply(&sql::Rows { db: &transaction, hoard: self.hoard }, &op)?;
+        // Known again only if it is committed.
+        let mut known = std::mem::take(&mut self.known);
+        let outcome = apply(&mut sql::Rows { db: &transaction, known: &mut known, hoard: self.hoard }, &op)?;
         transaction.commit()?;
+        self.known = known;
         Ok(match outcome {
             Outcome::Stored(envelope) => {
                 Handled { answer: Some(RelayFrame::Accepted { id: envelope.id }), mail: Some(envelope) }
             }
-            Outcome::Answer(Answer::Frame(frame)) => Handled { answer: Some(frame), mail: None },
+            Outcome::Answer(Answer::Frame(frame)) => Handled { answer: Some(*frame), mail: None },
             Outcome::Answer(_) | Outcome::Nothing => Handled::default(),
         })
     }

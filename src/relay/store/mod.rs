@@ -37,9 +37,9 @@ use super::limits::Limits;
 use crate::wire::RelayFrame;
 pub use index::Removed;
 use known::Known;
+pub use local::{Handled, LocalRelay};
 use op::Outcome;
 pub(super) use op::{Answer, Committed, Op, Reply};
-pub use local::{Handled, LocalRelay};
 use reserve::Reserve;
 
 /// The most ops in one transaction.
