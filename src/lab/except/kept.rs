@@ -34,9 +34,10 @@ pub fn kept(home: &Home, me: &UserId, peer: &UserId) -> Result<Option<Kept>> {
         path.display()
     );
     let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Beside one max(), SQLite gives a bare column from the row of the maximum: whether the latest is sealed.
     let sql = "SELECT count(*), coalesce(sum(m.sealed), 0), coalesce(sum(m.sealed AND m.body IS NOT NULL), 0),
                  coalesce(sum(CASE WHEN m.sealed AND m.body IS NOT NULL THEN m.size END), 0),
-                 (SELECT l.sealed FROM messages l WHERE l.seq = max(m.seq))
+                 m.sealed, max(m.seq)
                FROM messages m JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
                WHERE (s.name = ?1 AND r.name = ?2) OR (s.name = ?2 AND r.name = ?1)";
     let found = db.query_row(sql, params![me.as_str(), peer.as_str()], |row| {

@@ -113,11 +113,7 @@ impl Trial<'_> {
         let read = self.tries(&mut operator, payload, &mut town, &mut seen)?;
         town.with(self.peer, |messenger, now, rng| Ok(messenger.converse(self.me, false, now, rng)?.1))?;
         town.with(self.peer, |messenger, _, _| Ok(messenger.meet(self.me)?))?;
-        let number = |who: &UserId, with: &UserId| -> Result<String> {
-            let number = town.messenger(who)?.safety_number(with)?.context("both have a key of the other")?;
-            Ok(number.digits().chars().take(10).collect())
-        };
-        let (mine, theirs) = (number(self.me, self.peer)?, number(self.peer, self.me)?);
+        let (mine, theirs) = (number(&town, self.me, self.peer)?, number(&town, self.peer, self.me)?);
         let same = if mine == theirs { "the same" } else { "NOT the same" };
         seen.push(format!("their safety numbers begin with {mine}… and {theirs}…: {same}"));
         let happened = town.with(self.peer, |messenger, _, _| {
@@ -226,7 +222,7 @@ impl Trial<'_> {
             .collect();
         seen.extend(handed_on.iter().map(|text| format!("StreamCo is handed: “{text}”")));
         let warned = said(&happened, self.me).len();
-        let (mine, theirs) = (self.number(&town, self.me, self.peer)?, self.number(&town, self.peer, self.me)?);
+        let (mine, theirs) = (number(&town, self.me, self.peer)?, number(&town, self.peer, self.me)?);
         let same = if mine == theirs { "the same" } else { "NOT the same" };
         seen.push(format!("warnings on {}'s screen: {warned}; the safety numbers: {same}", self.me));
         Ok(Attempt {
@@ -317,10 +313,6 @@ impl Trial<'_> {
         town.relay.take(self.peer, frame, self.now)?;
         Ok(())
     }
-
-    fn number(&self, town: &Town, who: &UserId, with: &UserId) -> Result<Option<String>> {
-        Ok(town.messenger(who)?.safety_number(with)?.map(|number| number.digits()))
-    }
 }
 
 type Published = (crate::wire::Bytes, crate::wire::Bytes, Vec<crate::wire::Bytes>);
@@ -335,6 +327,12 @@ fn keys(of: &mut Messenger, town: &mut Town) -> Result<Published> {
         }
     }
     bail!("a new client publishes keys")
+}
+
+/// How the number that somebody's client shows for the other begins.
+fn number(town: &Town, who: &UserId, with: &UserId) -> Result<String> {
+    let number = town.messenger(who)?.safety_number(with)?.context("they have no key of the other")?;
+    Ok(number.digits().chars().take(10).collect())
 }
 
 /// Texts and receipts that left.

@@ -141,7 +141,7 @@ impl Plan {
                     continue;
                 }
             }
-            let recommends = self.people[from].subscriber && rng.random_ratio(if subject == 0 { 1 } else { 0 } + 1, 24);
+            let recommends = self.people[from].subscriber && rng.random_ratio(1 + u32::from(subject == 0), 24);
             if recommends {
                 self.recommend(from, to, at.min(last), topic.genre, rng);
             } else {
@@ -235,13 +235,11 @@ fn title_of(genre: &str, rng: &mut ChaCha20Rng) -> Title {
 /// A place in a list, more likely the heavier it is.
 fn weighted(weights: impl Iterator<Item = u32> + Clone, rng: &mut ChaCha20Rng) -> usize {
     let mut left = rng.random_range(0..weights.clone().sum::<u32>().max(1));
-    let mut place = 0;
-    for weight in weights {
+    for (place, weight) in weights.enumerate() {
         if left < weight {
             return place;
         }
         left -= weight;
-        place += 1;
     }
     0
 }

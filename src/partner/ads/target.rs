@@ -96,7 +96,7 @@ pub(super) fn target(traces: &Traces, signals: &[Signal], contacts: &[(UserId, u
     let mut ads: BTreeMap<&str, Ad> = BTreeMap::new();
     for text in traces.texts.iter().rev() {
         let mut counted: Vec<&str> = Vec::new(); // a message counts once for an interest
-        for (word, stem, interest) in LEXICON.words(&text.text) {
+        for (word, stem, interest) in LEXICON.words(&text.said) {
             if counted.contains(&interest.name) {
                 continue;
             }

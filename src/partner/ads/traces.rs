@@ -34,7 +34,7 @@ pub(super) struct Text {
     pub(super) seq: u64,
     pub(super) from: UserId,
     pub(super) at: u64,
-    pub(super) text: String,
+    pub(super) said: String,
 }
 
 /// Something that names and times give away.
@@ -56,7 +56,7 @@ impl Traces {
         self.days.insert(at / DAY);
         *(if sealed { &mut self.sealed } else { &mut self.open }) += 1;
         if let Some(Payload::Open(Content::Text { text, .. })) = payload {
-            self.texts.push(Text { seq, from, at, text });
+            self.texts.push(Text { seq, from, at, said: text });
         }
     }
 
