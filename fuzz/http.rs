@@ -36,7 +36,7 @@ static HALL: LazyLock<Mutex<Hall>> = LazyLock::new(|| {
         let token = Token::from_bytes(TOKEN).hash();
         let limits = Limits { hello: Duration::from_millis(200), ..Limits::default() };
         let served = Relay::start(Store::in_memory(false).unwrap(), Clock::manual(NOW), limits, token);
-        let app = served.router().merge(partner::router(platform(&served)));
+        let app = served.router().merge(partner::router(agreed(&served)));
         tokio::spawn(served.serve(relay, app, std::future::pending()));
         (platform, address)
     });
@@ -44,7 +44,7 @@ static HALL: LazyLock<Mutex<Hall>> = LazyLock::new(|| {
 });
 
 /// With an agreement, whose token a fuzzer may know.
-fn platform(relay: &Relay) -> Platform {
+fn agreed(relay: &Relay) -> Platform {
     let book = Book::in_memory().unwrap();
     let (secret, token) = (Token::from_bytes([8; 32]), Token::from_bytes(TOKEN));
     let terms = Terms {

@@ -253,6 +253,7 @@ pub static ROWS: LazyLock<Mutex<Rows>> = LazyLock::new(|| {
         at: NOW,
         state: StoredState::Held,
         arrival: Arrival::InOrder,
+        via: None,
         text: "held".to_owned(),
     };
     let why = SetAside::Open;

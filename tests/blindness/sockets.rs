@@ -50,7 +50,7 @@ async fn kept(open: bool, texts: &[&str]) -> Vec<ArchivedMessage> {
         };
         timeout(Duration::from_secs(30), delivered).await.unwrap();
     }
-    relay.archive().messages(&user("alice"), 0, 100).await.unwrap().unwrap()
+    relay.archive().messages(&user("alice"), None, 0, 100).await.unwrap().unwrap()
 }
 
 /// A row with what is random in any case taken out: the number, the time, and the bytes of a blob, not how many there are.
@@ -119,7 +119,7 @@ async fn the_naive_twin_talks_over_the_same_relay_which_learns_the_length() {
     let RelayFrame::Deliver(envelope) = frame(&mut bob.link).await else { panic!() };
     assert_eq!(bob.me.receive(&envelope).as_deref(), Some("see you at nine"));
 
-    let rows = relay.archive().messages(&user("bob"), 0, 10).await.unwrap().unwrap();
+    let rows = relay.archive().messages(&user("bob"), None, 0, 10).await.unwrap().unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].size, "see you at nine".len() as u64 + 28);
     assert!(!format!("{rows:?}").contains("nine"));

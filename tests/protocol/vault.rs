@@ -105,6 +105,7 @@ fn without_its_passphrase_a_vault_tells_neither_texts_nor_keys() {
             at: NOW,
             state: StoredState::Read,
             arrival: Arrival::InOrder,
+            via: None,
             text: text.to_owned(),
         };
         let saved: Result<i64, VaultError> = vault.transaction(|rows| rows.add_message(&message, &mut dice()));
