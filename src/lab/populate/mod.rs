@@ -132,3 +132,6 @@ fn ensure_empty(home: &Home) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
