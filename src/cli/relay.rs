@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::Clock;
 use crate::home::Home;
 use crate::partner::{Book, Platform};
-use crate::relay::{Limits, Relay, Store};
+use crate::relay::{Limits, Rate, Relay, Store};
 use crate::web::{Guard, NotLoopback};
 use crate::wire::DEFAULT_PORT;
 use crate::{eye, partner};
@@ -29,12 +29,15 @@ pub(super) struct Args {
     /// Show what passes on a page of this machine; its address comes on the second line of output
     #[arg(long, value_name = "ADDR")]
     eye: Option<SocketAddr>,
+    /// How many requests a partner may make in a second
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    partner_requests: u32,
     /// End this long after the last client has left
     #[arg(long, value_name = "SECONDS")]
     idle_exit: Option<u64>,
 }
 
-pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> Result<ExitCode> {
+pub(super) fn run(Args { listen, hoard, eye, partner_requests, idle_exit }: Args, home: &Home) -> Result<ExitCode> {
     // Whoever read the log may have gone; the relay serves all the same, and does not complain about it to them.
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).log_internal_errors(false);
     log.with_ansi(false).with_target(false).init();
@@ -62,7 +65,9 @@ pub(super) fn run(Args { listen, hoard, eye, idle_exit }: Args, home: &Home) -> 
         let relay = Relay::start(store, Clock::system(), Limits::default(), home.token_or_new("operator")?.hash());
         drop(home.open_relay_file("platform.db")?);
         let book = Book::open(&dir.join("platform.db")).with_context(|| dir.join("platform.db").display().to_string())?;
-        let app = relay.router().merge(partner::router(Platform::new(&relay, book)));
+        let allowance = Rate { burst: partner_requests.saturating_mul(4), per_second: partner_requests };
+        let platform = Platform::new(&relay, book).allowing(allowance);
+        let app = relay.router().merge(partner::router(platform));
         if !listen.ip().is_loopback() {
             super::complain(&format!("WARNING: {listen} is reachable from other machines and this is teaching software without TLS: tokens and open messages cross the network in clear"));
         }

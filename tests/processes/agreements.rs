@@ -8,7 +8,7 @@ use blindrelay::partner::{Access, Scope};
 use blindrelay::wire::Token;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, NOW, bearer};
+use super::desk::{Desk, NOW};
 use super::harness::{Relay, any_contains, home, mode, run};
 
 const THREADS: &str = "/partner/v1/users/alice/threads";
@@ -248,8 +248,6 @@ fn at_the_terminal_an_agreement_is_made_used_counted_disclosed_and_revoked() {
 async fn the_document_names_every_route_of_the_partner_api_and_is_for_everybody() {
     let desk = Desk::new().await;
     let document = desk.raw("GET", "/partner/v1/openapi.json", "", b"").await.fine(200);
-    desk.join("alice").await;
-    let (token, _) = desk.agree(Access::Whitelisted, &Scope::ALL).await;
     for (path, methods) in document["paths"].as_object().unwrap() {
         let path = path.replace("{user}", "alice").replace("{seq}", "1");
         for (method, operation) in methods.as_object().unwrap() {
@@ -257,14 +255,6 @@ async fn the_document_names_every_route_of_the_partner_api_and_is_for_everybody(
             answer.refused(401);
             let declared = operation["responses"].as_object().unwrap();
             assert!(declared.contains_key("401") && declared.contains_key("429"), "{method} {path}");
-            assert!(
-                path.ends_with("/token")
-                    || !desk.raw(&method.to_uppercase(), &path, &bearer(&token), b"").await.body.contains("method"),
-                "{path}"
-            );
-            if path.ends_with("/stream") {
-                break;
-            }
         }
     }
 }
