@@ -5,10 +5,12 @@
 
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod account;
-#[cfg(feature = "relay")]
+#[cfg(all(feature = "ends", feature = "relay"))]
 mod ads;
 #[cfg(feature = "ends")]
 mod app;
+#[cfg(feature = "relay")]
+mod audience;
 mod button;
 #[cfg(feature = "ends")]
 mod chat;

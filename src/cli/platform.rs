@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::ads;
+use super::audience;
 #[cfg(feature = "ends")]
 use super::except;
 use crate::clock::time_of_day;
@@ -144,10 +144,10 @@ pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
             let answer = at.ask(home, Method::GET, "/operator/v1/reports", None)?;
             at.print(&answer, reports)?;
         }
-        Command::Audience(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, ads::audience)?,
+        Command::Audience(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, audience::audience)?,
         #[cfg(feature = "ends")]
         Command::Except(args) => return except::run(args, home),
-        Command::Ads(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, ads::people)?,
+        Command::Ads(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, audience::people)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -50,7 +50,12 @@ async fn ads(desk: &Desk, token: &Token) -> AdChoice {
 }
 
 /// Words with the numbers of their messages; and all other reasons, by interest.
-fn reasons(choice: &AdChoice) -> (Vec<(String, u64)>, Vec<(String, Reason)>) {
+struct Reasons {
+    words: Vec<(String, u64)>,
+    others: Vec<(String, Reason)>,
+}
+
+fn reasons(choice: &AdChoice) -> Reasons {
     let (mut words, mut others) = (Vec::new(), Vec::new());
     for ad in &choice.ads {
         for reason in ad.why.clone() {
@@ -62,21 +67,21 @@ fn reasons(choice: &AdChoice) -> (Vec<(String, u64)>, Vec<(String, Reason)>) {
     }
     words.sort_by_key(|(_, seq)| *seq);
     others.sort_by(|(one, _), (other, _)| one.cmp(other));
-    (words, others)
+    Reasons { words, others }
 }
 
 #[tokio::test]
 async fn words_are_found_in_the_clear_and_not_when_sealed_while_signals_and_metadata_stay() {
     let (desk, token) = town(false).await;
     let clear = ads(&desk, &token).await;
-    let (words, others) = reasons(&clear);
+    let Reasons { words, others } = reasons(&clear);
     let expected = [("flights", 1), ("hotel", 2), ("doctor", 3), ("pharmacy", 5)];
     assert_eq!(words, expected.map(|(word, seq)| (word.to_owned(), seq)));
     assert_eq!((clear.texts, clear.sealed, clear.signals, clear.contacts), (5, 0, 1, 2));
 
     let (desk, token) = town(true).await;
     let shut = ads(&desk, &token).await;
-    let (no_words, same) = reasons(&shut);
+    let Reasons { words: no_words, others: same } = reasons(&shut);
     assert_eq!(no_words, []);
     assert_eq!((shut.texts, shut.sealed, shut.signals, shut.contacts), (0, 5, 1, 2));
     assert!(shut.note.contains("(a) is empty") && !clear.note.contains("(a) is empty"), "{}", shut.note);
@@ -149,7 +154,7 @@ fn a_made_up_month_is_served_and_its_ads_and_its_exception_are_shown() {
 
     // Two who seal theirs, and two who do not.
     let except = |peer: &str| run(home.path(), &["platform", "except", "streamco", "alice", peer], "");
-    let peers = ["bob", "carol", "dave", "erin", "frank"].map(|peer| except(peer));
+    let peers = ["bob", "carol", "dave", "erin", "frank"].map(except);
     let tried = peers.iter().find(|ran| ran.code == Some(0)).expect("alice seals with somebody");
     for outcome in ["NOISE", "STOPPED", "WORKS UNTIL COMPARED", "WORKS, and nobody notices"] {
         assert!(tried.out.contains(outcome), "{outcome}: {}", tried.out);
