@@ -96,7 +96,7 @@ impl Traces {
                 format!("{most} of {messages} messages with {closest}"),
             ),
             (self.contacts() >= 8, Habit::WideCircle, format!("{} contacts", self.contacts())),
-            (messages >= 30 * days, Habit::AlwaysWriting, format!("{messages} messages on {days} days")),
+            (messages >= 100 * days, Habit::AlwaysWriting, format!("{messages} messages on {days} days")),
         ];
         seen.into_iter().filter_map(|(is, habit, what)| is.then_some((habit, what))).collect()
     }
