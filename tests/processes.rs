@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod processes {
+    mod ads;
     mod agreements;
     mod bad_input;
     mod cases;

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use axum::http::Method;
 use serde_json::Value;
 
-use super::me;
 use super::platform::{ask, day, lines, reading, text, words};
+use super::{ads, me};
 use crate::home::Home;
 use crate::wire::{UserId, sanitise, sanitise_json};
 
@@ -29,6 +29,13 @@ enum Command {
         me: UserId,
         /// Only this partner
         partner: Option<UserId>,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// Show which ad you would be shown, and exactly why: the words, signals and contacts it came from
+    Ads {
+        /// Your name
+        me: UserId,
         #[command(flatten)]
         asked: Asked,
     },
@@ -100,6 +107,7 @@ pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
             }
             asked.print(&answer, disclosures)
         }
+        Command::Ads { me, asked } => asked.print(&asked.ask(home, &me, Method::GET, "ads")?, ads::choice),
     }
 }
 

@@ -5,8 +5,12 @@
 
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod account;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod ads;
 #[cfg(feature = "ends")]
 mod app;
+#[cfg(feature = "relay")]
+mod audience;
 mod button;
 #[cfg(feature = "ends")]
 mod chat;
@@ -16,8 +20,12 @@ mod commands;
 mod core;
 #[cfg(all(feature = "ends", feature = "relay"))]
 mod demo;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod except;
 #[cfg(feature = "ends")]
 mod inbox;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod lab;
 #[cfg(feature = "ends")]
 mod me;
 #[cfg(feature = "relay")]
@@ -108,6 +116,9 @@ enum Command {
     /// StreamCo, the fictional partner: what it reads, does and counts through the partner API
     #[cfg(feature = "relay")]
     Streamco(streamco::Args),
+    /// Experiments: a month of made-up messages
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Lab(lab::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -154,6 +165,8 @@ pub fn main() -> ExitCode {
         Command::Account(args) => account::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Lab(args) => lab::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut script);

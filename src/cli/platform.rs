@@ -10,12 +10,17 @@ use anyhow::{Context, Result, bail};
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::audience;
+#[cfg(feature = "ends")]
+use super::except;
 use crate::clock::time_of_day;
 use crate::home::Home;
 use crate::http::{self, As, HttpError, Say};
 use crate::partner::{Access, Scope, openapi};
 use crate::streamco::Day;
 use crate::wire::{RelayUrl, Token, UserId, sanitise, sanitise_json};
+
+const AUDIENCE: &str = "/operator/v1/audience";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,6 +46,13 @@ enum Command {
     Reports(At),
     /// List the messages that users have reported: claims, unless the platform's own archive says the same
     Complaints(At),
+    /// Show the groups that ads are sold for, and how many are in each because of words, signals and metadata
+    Audience(At),
+    /// Show the ad of each user
+    Ads(At),
+    /// Try to let the partner into a sealed conversation: every way that a platform has, and what it meets
+    #[cfg(feature = "ends")]
+    Except(except::Args),
     /// Print the partner API's OpenAPI document
     Openapi,
 }
@@ -138,6 +150,10 @@ pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
             let answer = at.ask(home, Method::GET, "/operator/v1/reports", None)?;
             at.print(&answer, reports)?;
         }
+        Command::Audience(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, audience::audience)?,
+        #[cfg(feature = "ends")]
+        Command::Except(args) => return except::run(args, home),
+        Command::Ads(at) => at.print(&at.ask(home, Method::GET, AUDIENCE, None)?, audience::people)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -79,22 +79,27 @@ pub(super) struct Signals {
 /// One of them.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Signal {
-    pub(super) user: String,
-    pub(super) kind: SignalKind,
+pub struct Signal {
+    /// Of whom.
+    pub user: String,
+    /// What they did.
+    pub kind: SignalKind,
+    /// With what.
     #[schema(max_length = 200)]
-    pub(super) title: String,
+    pub title: String,
+    /// Of which genre.
     #[schema(max_length = 200)]
-    pub(super) genre: String,
-    pub(super) device: Device,
+    pub genre: String,
+    /// On what.
+    pub device: Device,
     /// Milliseconds since 1970.
-    pub(super) at: u64,
+    pub at: u64,
 }
 
 /// What somebody did.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum SignalKind {
+pub enum SignalKind {
     /// Watched it.
     Watched,
     /// Looked for it.
@@ -106,7 +111,7 @@ pub(super) enum SignalKind {
 /// On what.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Device {
+pub enum Device {
     /// A television set.
     Tv,
     /// A telephone.

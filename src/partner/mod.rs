@@ -14,6 +14,7 @@
 //! Who may read is decided here, by the company, one row in a table. Of a sealed conversation there is nothing to decide.
 
 mod account;
+pub mod ads;
 mod book;
 mod complaint;
 mod day;
@@ -36,6 +37,7 @@ use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
 pub use book::{Agreement, Book, BookError, Complaint, Count, Entry, FiledReport, Standing, Terms, What};
+pub use filed::{Device, Signal, SignalKind};
 pub use gate::{Grant, Platform};
 pub use inbox::{InboxMessage, InboxPage, inbox};
 pub use openapi::openapi;
@@ -62,12 +64,14 @@ pub fn router(platform: Platform) -> Router {
         .route("/account/v1/{user}/disclosures", get(account::disclosures))
         .route("/account/v1/{user}/complaints", post(complaint::complain))
         .route("/operator/v1/complaints", get(complaint::complaints))
+        .route("/account/v1/{user}/ads", get(ads::ads))
         .route("/operator/v1/agreements", get(operator::agreements).post(operator::agree))
         .route("/operator/v1/agreements/{partner}", get(operator::agreement))
         .route("/operator/v1/agreements/{partner}/revoke", post(operator::revoke))
         .route("/operator/v1/agreements/{partner}/expire", post(operator::expire))
         .route("/operator/v1/ledger", get(operator::ledger))
         .route("/operator/v1/reports", get(operator::reports))
+        .route("/operator/v1/audience", get(ads::audience))
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not this method here") })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(platform)

@@ -127,6 +127,14 @@ impl Archive {
         self.store.ask(move |db| read::owns(db, &user, &token_hash)).await
     }
 
+    /// Everybody who has registered, in the order in which they did.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn users(&self) -> Result<Vec<UserId>, StoreError> {
+        self.store.ask(read::users).await
+    }
+
     /// The number of the newest message of all.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ pub use limits::{Limits, Rate};
 pub use routes::SIGHTINGS;
 pub(crate) use routes::bearer;
 pub use sighting::{Sighting, Sightings};
-pub use store::{Removed, Store, StoreError};
+pub use store::{Handled, LocalRelay, Removed, Store, StoreError};
 pub use tally::{Mode, Pair, Tally};
 
 use crate::clock::Clock;

@@ -18,6 +18,7 @@ mod receive;
 mod trust;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 
 use rand::CryptoRng;
 
@@ -292,6 +293,14 @@ impl Messenger {
     /// [`MessengerError::Vault`].
     pub fn close(self) -> Result<()> {
         Ok(self.vault.close()?)
+    }
+
+    /// Writes the vault to a new file; see [`Vault::save`].
+    ///
+    /// # Errors
+    /// [`MessengerError::Vault`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        Ok(self.vault.save(path)?)
     }
 
     fn runs_low(&self) -> bool {

@@ -227,7 +227,7 @@ impl Rows<'_> {
     fn read_contact(&self, row: &rusqlite::Row) -> Result<Contact> {
         let identity = |column| -> Result<Option<IdentityStatement>> {
             let bytes: Option<Vec<u8>> = row.get(column)?;
-            bytes.map(|bytes| IdentityStatement::from_bytes(&bytes).map_err(|_| VaultError::Row)).transpose()
+            bytes.map(|bytes| self.verified.read(bytes).map_err(|_| VaultError::Row)).transpose()
         };
         let peer = user(&row.get::<_, String>(0)?)?;
         Ok(Contact {

@@ -16,6 +16,7 @@ mod mail;
 mod post;
 mod quarantine;
 mod rows;
+mod verified;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use mail::{Moved, StoredMessage, StoredState};
 pub use post::OutboxRow;
 pub use quarantine::{QuarantineRow, SetAside, Wake};
 pub use rows::Rows;
+use verified::Verified;
 
 use crate::crypto::Secret;
 use crate::protocol::IdentityKeyPair;
@@ -44,6 +46,7 @@ const MARK: i64 = 0x626c_7231;
 pub struct Vault {
     db: Connection,
     cipher: RowCipher,
+    verified: Verified,
     path: Option<PathBuf>,
     _lock: Option<File>,
 }
@@ -134,6 +137,7 @@ impl Vault {
         let vault = Self {
             db: Connection::open(path)?,
             cipher: RowCipher::Plain,
+            verified: Verified::default(),
             path: Some(path.to_owned()),
             _lock: Some(lock),
         };
@@ -149,7 +153,8 @@ impl Vault {
     /// [`VaultError::Db`] if SQLite cannot start.
     pub fn in_memory(id: &UserId, rng: &mut impl CryptoRng) -> Result<Self, VaultError> {
         let db = Connection::open_in_memory()?;
-        Self { db, cipher: RowCipher::Plain, path: None, _lock: None }.set_up(id, None, rng)
+        Self { db, cipher: RowCipher::Plain, verified: Verified::default(), path: None, _lock: None }
+            .set_up(id, None, rng)
     }
 
     /// Runs a step: either all of it is on the disk when this returns, or nothing.
@@ -158,7 +163,7 @@ impl Vault {
     /// The step's own, or that of saving it.
     pub fn transaction<R, E: From<VaultError>>(&mut self, step: impl FnOnce(&Rows) -> Result<R, E>) -> Result<R, E> {
         let transaction = self.db.transaction().map_err(VaultError::from)?;
-        let result = step(&Rows { db: &transaction, cipher: &self.cipher })?;
+        let result = step(&Rows { db: &transaction, cipher: &self.cipher, verified: &self.verified })?;
         transaction.commit().map_err(VaultError::from)?;
         Ok(result)
     }
@@ -166,7 +171,7 @@ impl Vault {
     /// Reads outside of a step.
     #[must_use]
     pub fn rows(&self) -> Rows<'_> {
-        Rows { db: &self.db, cipher: &self.cipher }
+        Rows { db: &self.db, cipher: &self.cipher, verified: &self.verified }
     }
 
     /// Rewrites the file so that nothing deleted is left in it.
@@ -184,6 +189,18 @@ impl Vault {
     pub fn close(self) -> Result<(), VaultError> {
         self.vacuum()?;
         self.rows().set_clean(true)
+    }
+
+    /// Writes all of it to a new file (0600), closed cleanly: for a vault in memory whose owner goes on with a real one.
+    ///
+    /// # Errors
+    /// [`VaultError`], also if the file holds something.
+    pub fn save(&self, path: &Path) -> Result<(), VaultError> {
+        let unusable = |error| VaultError::Io(path.to_owned(), error);
+        path.parent().map_or(Ok(()), private_dir).and_then(|()| private_file(path)).map_err(unusable)?;
+        self.rows().set_clean(true)?;
+        self.db.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        Ok(())
     }
 
     /// Where it lies; none for one in memory.

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::VaultError;
 use super::cipher::RowCipher;
+use super::verified::Verified;
 use crate::wire::{Payload, UserId};
 
 pub(super) type Result<T> = std::result::Result<T, VaultError>;
@@ -48,6 +49,7 @@ CREATE TABLE seen (hash BLOB PRIMARY KEY) WITHOUT ROWID;
 pub struct Rows<'a> {
     pub(super) db: &'a Connection,
     pub(super) cipher: &'a RowCipher,
+    pub(super) verified: &'a Verified,
 }
 
 impl Rows<'_> {

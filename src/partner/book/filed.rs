@@ -70,8 +70,11 @@ impl Book {
         rows.collect()
     }
 
-    /// All of them or none.
-    pub(in crate::partner) fn take(&self, partner: &UserId, signals: &[Signal]) -> rusqlite::Result<()> {
+    /// Takes signals, all of them or none.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn take(&self, partner: &UserId, signals: &[Signal]) -> rusqlite::Result<()> {
         let mut db = self.db();
         let transaction = db.transaction()?;
         for Signal { user, kind, title, genre, device, at } in signals {

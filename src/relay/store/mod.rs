@@ -16,6 +16,7 @@
 
 pub(super) mod index;
 mod known;
+mod local;
 mod log;
 mod op;
 pub(super) mod read;
@@ -36,6 +37,7 @@ use super::limits::Limits;
 use crate::wire::RelayFrame;
 pub use index::Removed;
 use known::Known;
+pub use local::{Handled, LocalRelay};
 use op::Outcome;
 pub(super) use op::{Answer, Committed, Op, Reply};
 use reserve::Reserve;

@@ -88,6 +88,13 @@ pub(in crate::relay) fn owns(db: &Connection, user: &UserId, token_hash: &[u8; 3
     query.exists(params![user.as_str(), token_hash])
 }
 
+/// Everybody who has registered, in the order in which they did.
+pub(in crate::relay) fn users(db: &Connection) -> SqlResult<Vec<UserId>> {
+    let mut query = db.prepare_cached("SELECT name FROM users ORDER BY n")?;
+    let names = query.query_map([], |row| row.get::<_, String>(0))?;
+    names.filter_map(|name| name.map(|name| name.parse().ok()).transpose()).collect()
+}
+
 /// The number of the newest message.
 pub(in crate::relay) fn newest(db: &Connection) -> SqlResult<u64> {
     db.query_row("SELECT coalesce(max(seq), 0) FROM messages", [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
