@@ -54,8 +54,9 @@ pub enum Removed {
 
 /// Makes the tables beside a database: in a file beside it, or in memory.
 pub(super) fn beside(db: &Connection, file: Option<&Path>) -> rusqlite::Result<()> {
-    let file = file.map_or(":memory:".into(), Path::to_string_lossy);
-    db.execute("ATTACH ?1 AS derived", [file])?;
+    // A path is bytes, not always UTF-8.
+    let file = file.map_or(b":memory:".as_slice(), |file| file.as_os_str().as_encoded_bytes());
+    db.execute("ATTACH CAST(?1 AS TEXT) AS derived", [file])?;
     db.execute_batch("PRAGMA derived.journal_mode=WAL; PRAGMA derived.secure_delete=ON;")?;
     db.execute_batch(TABLES)
 }
