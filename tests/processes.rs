@@ -13,6 +13,7 @@ mod processes {
     mod bad_input;
     mod cases;
     mod chats;
+    mod company;
     mod comparing;
     mod crashes;
     mod desk;
@@ -36,6 +37,7 @@ mod processes {
     mod raw;
     mod recommend;
     mod relays;
+    mod reporting;
     mod scripts;
     mod sockets;
     mod steps;

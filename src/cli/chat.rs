@@ -19,7 +19,7 @@ use crate::client::messenger::Event;
 use crate::client::vault::{SetAside, StoredMessage, StoredState};
 use crate::clock::Clock;
 use crate::home::Home;
-use crate::wire::{UserId, sanitise};
+use crate::wire::{RelayUrl, UserId, sanitise};
 
 /// "At the relay" is shown only if "delivered" does not follow this soon.
 const SETTLE: Duration = Duration::from_millis(400);
@@ -61,6 +61,8 @@ pub(super) struct Chat {
     offline: bool,
     /// On the default address a vanished relay is started again.
     home: Option<Home>,
+    /// Where it is.
+    pub(super) url: RelayUrl,
     /// How to start one elsewhere.
     how_to_start: String,
 }
@@ -87,11 +89,12 @@ pub(super) fn run(args: Args, home: &Home) -> Result<ExitCode> {
             absent,
             offline: false,
             home,
+            url,
             how_to_start,
         };
         chat.screen.print(Tone::Quiet, "blindrelay · teaching software, unaudited · /help lists the commands")?;
         let relay = if started { "started one here; it ends 5 minutes after its last client" } else { "" };
-        let relay = format!("relay {url}{}{relay}", if started { " · " } else { "" });
+        let relay = format!("relay {}{}{relay}", chat.url, if started { " · " } else { "" });
         chat.screen.print(Tone::Quiet, &relay)?;
         if new {
             let line = format!("{} is new here: fresh keys were made", chat.me);

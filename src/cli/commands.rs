@@ -17,6 +17,7 @@ const HELP: &str = "\
 /verify NUMBER        compare what they show: their 60 digits, or the text of their QR code
 /accept               take a changed key as theirs
 /reject               keep the key on record: the changed one is not theirs
+/report N [yes]       give their N-th latest text to the platform; without `yes` it only shows which
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
 /open [N]             open their N-th latest StreamCo link; StreamCo learns when
@@ -39,10 +40,12 @@ pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
         ("/to", name) => to(chat, name),
         ("/forget", what) => forget(chat, what),
         ("/quarantine", _) => quarantine(chat),
-        ("/mode" | "/verify" | "/accept" | "/reject" | "/reset" | "/open", argument) => match chat.peer.clone() {
-            Some(peer) => with_peer(chat, &peer, command, argument),
-            None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first."),
-        },
+        ("/mode" | "/verify" | "/accept" | "/reject" | "/reset" | "/open" | "/report", argument) => {
+            match chat.peer.clone() {
+                Some(peer) => with_peer(chat, &peer, command, argument),
+                None => chat.screen.print(Tone::Quiet, "With whom? /to NAME first."),
+            }
+        }
         _ => Err(anyhow::anyhow!(
             "no such command; /help lists them (to send a line that begins with /, put a space first)"
         )),
@@ -99,6 +102,7 @@ fn with_peer(chat: &mut Chat, peer: &UserId, command: &str, argument: &str) -> R
             )
         }
         ("/open", which) => open(chat, peer, which),
+        ("/report", which) => report(chat, peer, which),
         _ => anyhow::bail!("{command} does not take `{}`; /help shows how it goes", sanitise(argument)),
     }
 }
@@ -114,6 +118,34 @@ fn open(chat: &mut Chat, peer: &UserId, which: &str) -> Result<()> {
     let title = link.open()?;
     chat.screen.print(Tone::Plain, &format!("StreamCo: “{title}”"))?;
     chat.screen.print(Tone::Quiet, "StreamCo knows now that this link was opened, and when; it counts it once. It was not told by whom, nor what else you write.")
+}
+
+/// Nothing leaves before they have seen what it is.
+#[cfg(feature = "relay")]
+fn report(chat: &mut Chat, peer: &UserId, which: &str) -> Result<()> {
+    let (n, yes) = which.strip_suffix("yes").map_or((which, false), |n| (n.trim(), true));
+    let n = n.parse().ok().context("/report N, with a number: 1 is their latest text")?;
+    let (url, me) = (chat.url.clone(), chat.me.clone());
+    let rows = chat.client.messenger().rows();
+    let message = super::report::nth(&rows, peer, n)?;
+    if !yes {
+        let text = sanitise(&message.text);
+        let line =
+            format!("“{text}” would go to the platform, in the clear and with your name. /report {n} yes gives it.");
+        return chat.screen.print(Tone::Quiet, &line);
+    }
+    let (_, token) = rows.identity()?;
+    // The request has a runtime of its own, and this thread has one already.
+    let asked =
+        std::thread::scope(|scope| scope.spawn(|| super::report::hand_over(&url, &token, &me, &message)).join());
+    let confirmed = asked.map_err(|_| anyhow::anyhow!("the request ended without an answer"))??;
+    chat.screen.print(Tone::Quiet, &super::report::told_of(&message, confirmed))
+}
+
+/// A build for the ends alone speaks to no platform.
+#[cfg(not(feature = "relay"))]
+fn report(_: &mut Chat, _: &UserId, _: &str) -> Result<()> {
+    anyhow::bail!("this build has no platform to report to; build with the feature `relay` too")
 }
 
 fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {

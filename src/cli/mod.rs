@@ -34,6 +34,8 @@ mod platform;
 mod qr;
 #[cfg(feature = "relay")]
 mod relay;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod report;
 #[cfg(feature = "ends")]
 mod screen;
 #[cfg(feature = "ends")]
@@ -96,6 +98,9 @@ enum Command {
     /// Show the safety number to compare with somebody, or compare what they have shown
     #[cfg(feature = "ends")]
     Verify(verify::Args),
+    /// Report a message to the platform: the reader hands it over, and the platform has a claim
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Report(report::Args),
     /// Run the relay
     #[cfg(feature = "relay")]
     Relay(relay::Args),
@@ -148,6 +153,8 @@ pub fn main() -> ExitCode {
         Command::Share(args) => share::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
         Command::Verify(args) => verify::run(args, &Home::resolve(home)?),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Report(args) => report::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Relay(args) => relay::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]

@@ -51,6 +51,8 @@ enum Command {
     /// Try to let the partner into a sealed conversation: every way that a platform has, and what it meets
     #[cfg(feature = "ends")]
     Except(except::Args),
+    /// List the messages that users have reported: claims, unless the platform's own archive says the same
+    Complaints(At),
     /// Print the partner API's OpenAPI document
     Openapi,
 }
@@ -139,6 +141,10 @@ pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
             let of = partner.map_or_else(String::new, |partner| format!("?partner={partner}"));
             let answer = at.ask(home, Method::GET, &format!("/operator/v1/ledger{of}"), None)?;
             at.print(&answer, ledger)?;
+        }
+        Command::Complaints(at) => {
+            let answer = at.ask(home, Method::GET, "/operator/v1/complaints", None)?;
+            at.print(&answer, complaints)?;
         }
         Command::Reports(at) => {
             let answer = at.ask(home, Method::GET, "/operator/v1/reports", None)?;
@@ -269,6 +275,19 @@ fn ledger(answer: &Value) -> String {
         format!("  {} {} {partner} {scope} {what}{user}\n", Day::of(at), time_of_day(at))
     };
     format!("{}the latest:\n{}", lines(&answer["counts"], count), lines(&answer["entries"], entry))
+}
+
+fn complaints(answer: &Value) -> String {
+    let all = lines(&answer["complaints"], |complaint| {
+        let [by, about, said] = ["by", "about", "text"].map(|key| text(&complaint[key]));
+        let word = if complaint["confirmed"] == true {
+            "the archive says the same"
+        } else {
+            "a claim: the platform cannot check it"
+        };
+        format!("{:>3}  {by} says that {about} wrote “{said}” · {word}\n", complaint["n"])
+    });
+    if all.is_empty() { "nobody has reported a message\n".to_owned() } else { all }
 }
 
 fn reports(answer: &Value) -> String {

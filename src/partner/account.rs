@@ -92,6 +92,7 @@ pub(super) async fn disclosures(
 }
 
 impl Platform {
+    /// The user whose mailbox token this is.
     pub(super) async fn owner(&self, headers: &HeaderMap, uri: &Uri, user: &str) -> Result<UserId, Problem> {
         // A name that nobody can have is nobody's: the same answer as for another's token.
         let user = user.parse().map_err(|_| {

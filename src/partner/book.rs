@@ -6,12 +6,14 @@
 //! connections   user, partner                                                  per-login: who connected
 //! ledger        granted and used, one row each                                 countable apart; never changed
 //! reports       partner, period, body            signals   what the partner says of users
+//! complaints    by whom, about whom, what they say was said
 //! ```
 //!
 //! It is a file of its own (`platform.db`), because it is the company's bookkeeping and not the mail. Only hashes of secrets and
 //! tokens are in it.
 
 mod agreement;
+mod complaint;
 mod filed;
 mod ledger;
 
@@ -23,6 +25,7 @@ use rusqlite::Connection;
 
 pub use agreement::{Agreement, Standing, Terms};
 pub(super) use agreement::{TOKEN_LIFE, joined};
+pub use complaint::Complaint;
 pub(super) use filed::Filed;
 pub use filed::FiledReport;
 pub use ledger::{Count, Entry, What};
@@ -50,6 +53,9 @@ CREATE TABLE signals (
   n INTEGER PRIMARY KEY, user TEXT NOT NULL, partner TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
   genre TEXT NOT NULL, device TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX signals_by_user ON signals (user, at);
+CREATE TABLE complaints (
+  n INTEGER PRIMARY KEY, by TEXT NOT NULL, about TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL,
+  confirmed INTEGER NOT NULL);
 ";
 
 /// The platform's book. Clones share it.

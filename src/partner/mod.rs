@@ -16,6 +16,7 @@
 mod account;
 pub mod ads;
 mod book;
+mod complaint;
 mod day;
 mod filed;
 mod gate;
@@ -35,7 +36,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post, put};
 
-pub use book::{Agreement, Book, BookError, Count, Entry, FiledReport, Standing, Terms, What};
+pub use book::{Agreement, Book, BookError, Complaint, Count, Entry, FiledReport, Standing, Terms, What};
 pub use filed::{Device, Signal, SignalKind};
 pub use gate::{Grant, Platform};
 pub use inbox::{InboxMessage, InboxPage, inbox};
@@ -62,6 +63,8 @@ pub fn router(platform: Platform) -> Router {
         .route("/account/v1/{user}/connections/{partner}", put(account::connect).delete(account::disconnect))
         .route("/account/v1/{user}/disclosures", get(account::disclosures))
         .route("/account/v1/{user}/ads", get(ads::ads))
+        .route("/account/v1/{user}/complaints", post(complaint::complain))
+        .route("/operator/v1/complaints", get(complaint::complaints))
         .route("/operator/v1/agreements", get(operator::agreements).post(operator::agree))
         .route("/operator/v1/agreements/{partner}", get(operator::agreement))
         .route("/operator/v1/agreements/{partner}/revoke", post(operator::revoke))

@@ -68,6 +68,9 @@ impl From<rusqlite::Error> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
+        if let StoreError::Behind = error {
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+        }
         tracing::error!(%error, "the archive refused");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "the archive cannot be used now; try again")
     }

@@ -4,6 +4,9 @@
 //! acknowledged it (for ever with `--hoard`); in the write-ahead log a little longer, see the store. Whoever holds the archive can
 //! also write in somebody's name, as long as the conversation is open: nothing in it is signed. And it can drop what it carries.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Serialize;
 
 use super::limits::Limits;
@@ -11,11 +14,16 @@ use super::store::{Answer, Op, Removed, StoreError, index, read};
 use super::{Store, limits::fits};
 use crate::wire::{Content, ErrorCode, MessageId, Payload, RelayFrame, UserId};
 
+/// Steps of the index that a question waits for.
+const STEPS: usize = 4;
+
 /// Reads of the store, and what the middle itself may do there. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Archive {
     store: Store,
     limits: Limits,
+    /// Whether the index is being made in the background.
+    indexing: Arc<AtomicBool>,
 }
 
 /// One user's conversation with one other.
@@ -70,7 +78,24 @@ pub enum NotPosted {
 
 impl Archive {
     pub(super) fn new(store: Store, limits: Limits) -> Self {
-        Self { store, limits }
+        Self { store, limits, indexing: Arc::default() }
+    }
+
+    /// Brings the index up to date. A long way is gone in the background, so that nobody waits for ever.
+    async fn indexed(&self) -> Result<&Store, StoreError> {
+        for _ in 0..STEPS {
+            if self.store.ask(index::catch_up).await? {
+                return Ok(&self.store);
+            }
+        }
+        if !self.indexing.swap(true, Ordering::SeqCst) {
+            let (store, indexing) = (self.store.clone(), self.indexing.clone());
+            tokio::spawn(async move {
+                while let Ok(false) = store.ask(index::catch_up).await {}
+                indexing.store(false, Ordering::SeqCst);
+            });
+        }
+        Err(StoreError::Behind)
     }
 
     /// Whether somebody of that name has registered.
@@ -114,7 +139,7 @@ impl Archive {
     /// [`StoreError`].
     pub async fn threads(&self, user: &UserId, before: u64, limit: u32) -> Result<Option<Vec<Thread>>, StoreError> {
         let user = user.clone();
-        self.store.ask(move |db| read::threads(db, &user, before, limit)).await
+        self.indexed().await?.ask(move |db| read::threads(db, &user, before, limit)).await
     }
 
     /// A user's messages in both directions, perhaps only those with one other, after number `after`, oldest first, at most
@@ -130,7 +155,7 @@ impl Archive {
         limit: u32,
     ) -> Result<Option<Vec<ArchivedMessage>>, StoreError> {
         let (user, with) = (user.clone(), with.cloned());
-        self.store.ask(move |db| read::messages(db, &user, with.as_ref(), after, limit)).await
+        self.indexed().await?.ask(move |db| read::messages(db, &user, with.as_ref(), after, limit)).await
     }
 
     /// A user's open texts that have all of these words in them, before number `before`, newest first, at most `limit`. A sealed
@@ -146,7 +171,7 @@ impl Archive {
         limit: u32,
     ) -> Result<Option<Vec<ArchivedMessage>>, StoreError> {
         let (user, words) = (user.clone(), words.to_owned());
-        self.store.ask(move |db| read::search(db, &user, &words, before, limit)).await
+        self.indexed().await?.ask(move |db| read::search(db, &user, &words, before, limit)).await
     }
 
     /// Writes an open text in a user's name; `via` says who wrote it there. Not into a conversation that is sealed.
@@ -162,7 +187,7 @@ impl Archive {
         now: u64,
     ) -> Result<MessageId, NotPosted> {
         let (one, other) = (from.clone(), to.clone());
-        if self.store.ask(move |db| read::latest_sealed(db, &one, &other)).await? == Some(true) {
+        if self.indexed().await?.ask(move |db| read::latest_sealed(db, &one, &other)).await? == Some(true) {
             return Err(NotPosted::Sealed);
         }
         let id = MessageId::random(&mut rand::rng());
@@ -187,7 +212,7 @@ impl Archive {
     /// [`StoreError`].
     pub async fn remove(&self, user: &UserId, seq: u64) -> Result<Option<Removed>, StoreError> {
         let whose = user.clone();
-        self.store.ask(move |db| index::forget(db, &whose, seq)).await?;
+        self.indexed().await?.ask(move |db| index::forget(db, &whose, seq)).await?;
         match self.store.read(Op::Remove { user: user.clone(), seq }).await? {
             Answer::Removed(removed) => Ok(removed),
             _ => Err(StoreError::Stopped),

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::cases::CASES;
+use super::cases::{CASES, Case};
+use super::company;
 use super::harness::{Ran, home};
 
 /// A row: what is done, what is said (in backquotes), and the exit status.
@@ -25,6 +26,10 @@ impl Row {
     }
 }
 
+fn cases() -> Vec<Case> {
+    CASES.iter().chain(company::CASES).copied().collect()
+}
+
 fn rows() -> Vec<Row> {
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-input.md")).unwrap();
     let lines = document.lines().filter(|line| line.starts_with("| ")).skip(1);
@@ -40,7 +45,7 @@ fn rows() -> Vec<Row> {
 
 #[test]
 fn the_table_and_the_cases_are_the_same() {
-    let (rows, cases) = (rows(), CASES);
+    let (rows, cases) = (rows(), cases());
     let listed: BTreeSet<&str> = rows.iter().map(|row| row.case.as_str()).collect();
     let checked: BTreeSet<&str> = cases.iter().map(|(case, _)| *case).collect();
     assert_eq!(listed, checked);
@@ -53,14 +58,13 @@ fn every_mistake_is_answered_as_the_table_says() {
     let rows = rows();
     let failed: Vec<String> = std::thread::scope(|scope| {
         let halves = [0, 1].map(|half| {
-            let cases = CASES.iter().skip(half).step_by(2);
-            let rows = &rows;
+            let (rows, cases) = (&rows, cases().into_iter().skip(half).step_by(2));
             scope.spawn(move || {
                 let mut failed = Vec::new();
                 for (case, make) in cases {
                     let home = home();
                     let ran = make(home.path());
-                    let row = rows.iter().find(|row| row.case == *case).unwrap();
+                    let row = rows.iter().find(|row| row.case == case).unwrap();
                     failed.extend(row.differs(&ran).into_iter().map(|what| format!("{case} {what}\n{ran:?}")));
                 }
                 failed

@@ -163,7 +163,7 @@ async fn search(scene: &Scene, needles: &[Vec<u8>]) -> Result<Vec<Searched>> {
         };
         vec![
             ("wire", wire()),
-            ("database", files(&["relay.db", "relay.db-wal"])),
+            ("database", files(&["relay.db", "relay.db-wal", "platform.db", "platform.db-wal"])),
             ("log", files(&["relay.log"])),
             ("memory", memory()),
         ]

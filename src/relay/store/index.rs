@@ -32,13 +32,13 @@ INSERT INTO derived.texts (texts, rank) VALUES ('secure-delete', 1);
 ";
 
 const ADD: &str = "
-INSERT INTO took_part SELECT sender, seq, recipient, sealed FROM messages WHERE seq > ?1 UNION ALL
-                      SELECT recipient, seq, sender, sealed FROM messages WHERE seq > ?1 AND recipient <> sender";
+INSERT INTO took_part SELECT sender, seq, recipient, sealed FROM messages WHERE seq > ?1 AND seq <= ?2 UNION ALL
+                      SELECT recipient, seq, sender, sealed FROM messages WHERE seq > ?1 AND seq <= ?2 AND recipient <> sender";
 const ADD_TEXTS: &str = "
 INSERT INTO texts (rowid, who, text)
 SELECT seq, 'u' || sender || ' u' || recipient, json_extract(said, '$.text')
 FROM (SELECT seq, sender, recipient, CAST(body AS TEXT) AS said FROM messages
-      WHERE seq > ?1 AND NOT sealed AND body IS NOT NULL)
+      WHERE seq > ?1 AND seq <= ?2 AND NOT sealed AND body IS NOT NULL)
 WHERE json_valid(said) AND json_extract(said, '$.kind') = 'text'";
 
 /// What a removal found.
@@ -60,8 +60,11 @@ pub(super) fn beside(db: &Connection, file: Option<&Path>) -> rusqlite::Result<(
     db.execute_batch(TABLES)
 }
 
-/// Adds what was stored since the last time.
-pub(super) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
+/// Messages that one step adds: whoever else asks waits no longer than for one.
+const STEP: i64 = 10_000;
+
+/// Goes one step towards the newest message. True when it is there.
+pub(in crate::relay) fn catch_up(db: &Connection) -> rusqlite::Result<bool> {
     let first: Option<Vec<u8>> =
         db.prepare_cached("SELECT id FROM messages WHERE seq = 1")?.query_row([], |row| row.get(0)).optional()?;
     let newest: i64 =
@@ -70,24 +73,25 @@ pub(super) fn catch_up(db: &Connection) -> rusqlite::Result<()> {
     let same = done.optional()?.filter(|(seq, known): &(i64, Option<Vec<u8>>)| *seq <= newest && *known == first);
     let done = same.as_ref().map_or(0, |(seq, _)| *seq);
     if done == newest {
-        return Ok(());
+        return Ok(true);
     }
+    let next = newest.min(done + STEP);
     at_once(db, || {
         if same.is_none() {
             db.execute_batch(
                 "DELETE FROM took_part; DELETE FROM forgotten; INSERT INTO texts (texts) VALUES ('delete-all');",
             )?;
         }
-        db.prepare_cached(ADD)?.execute([done])?;
-        db.prepare_cached(ADD_TEXTS)?.execute([done])?;
+        db.prepare_cached(ADD)?.execute([done, next])?;
+        db.prepare_cached(ADD_TEXTS)?.execute([done, next])?;
         db.execute("DELETE FROM done", [])?;
-        db.execute("INSERT INTO done VALUES (?1, ?2)", params![newest, first]).map(|_| ())
-    })
+        db.execute("INSERT INTO done VALUES (?1, ?2)", params![next, first]).map(|_| ())
+    })?;
+    Ok(next == newest)
 }
 
-/// Takes the words of a message of this user's out of the index, before the archive forgets them.
+/// Takes the words of a message of this user's out of the index, before the archive forgets them. It must have caught up.
 pub(in crate::relay) fn forget(db: &Connection, user: &UserId, seq: u64) -> rusqlite::Result<()> {
-    catch_up(db)?;
     let sql = "SELECT m.sender, m.recipient, m.body FROM messages m
                JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
                WHERE m.seq = ?1 AND NOT m.sealed AND m.body IS NOT NULL AND (s.name = ?2 OR r.name = ?2)";
@@ -171,7 +175,12 @@ mod tests {
             rows.put(&from, &to, MessageId([id; 16]), 0, &payload, &Limits::default()).unwrap().unwrap();
         }
 
+        fn catch_up(&self) {
+            while !catch_up(&self.archive).unwrap() {}
+        }
+
         fn found(&self, user: &str, words: &str) -> Vec<u64> {
+            self.catch_up();
             let found = search(&self.archive, &user.parse().unwrap(), words, u64::MAX, 9).unwrap();
             found.unwrap().iter().map(|message| message.seq).collect()
         }
@@ -205,6 +214,7 @@ mod tests {
         kept.say(1, "alice", "bob", "the harbour");
         kept.say(2, "alice", "bob", "a harbour too");
         let [bob, carol] = ["bob", "carol"].map(|name| name.parse().unwrap());
+        kept.catch_up();
         forget(&kept.archive, &carol, 1).unwrap();
         assert_eq!(kept.found("bob", "harbour"), [2, 1], "not hers to forget");
         for _ in 0..2 {

@@ -81,6 +81,9 @@ pub enum StoreError {
     /// A read failed.
     #[error("the relay's database refused: {0}")]
     Refused(String),
+    /// The archive's index is far behind, and is being made.
+    #[error("the archive's index is being made, for the first time or after a long while; try again in a moment")]
+    Behind,
     /// The store has stopped.
     #[error("the relay is stopping")]
     Stopped,

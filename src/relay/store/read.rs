@@ -102,7 +102,6 @@ pub(in crate::relay) fn newest(db: &Connection) -> SqlResult<u64> {
 
 /// Whether the latest message between two was sealed; none if there is none.
 pub(in crate::relay) fn latest_sealed(db: &Connection, one: &UserId, other: &UserId) -> SqlResult<Option<bool>> {
-    index::catch_up(db)?;
     let (Some(one), Some(other)) = (number(db, one)?, number(db, other)?) else { return Ok(None) };
     let sql = "SELECT sealed FROM took_part WHERE user = ?1 AND peer = ?2 ORDER BY seq DESC LIMIT 1";
     db.prepare_cached(sql)?.query_row([one, other], |row| row.get(0)).optional()
@@ -115,7 +114,6 @@ pub(in crate::relay) fn threads(
     before: u64,
     limit: u32,
 ) -> SqlResult<Option<Vec<Thread>>> {
-    index::catch_up(db)?;
     let Some(n) = number(db, user)? else { return Ok(None) };
     let sql = "SELECT u.name, t.messages, t.sealed, m.at, m.sealed, m.body, t.latest FROM (
                  SELECT peer, count(*) AS messages, sum(sealed) AS sealed, max(seq) AS latest FROM took_part
@@ -149,7 +147,6 @@ pub(in crate::relay) fn messages(
     after: u64,
     limit: u32,
 ) -> SqlResult<Option<Vec<ArchivedMessage>>> {
-    index::catch_up(db)?;
     let Some(n) = number(db, user)? else { return Ok(None) };
     let peer = match with {
         None => None,
@@ -174,7 +171,6 @@ pub(in crate::relay) fn search(
     before: u64,
     limit: u32,
 ) -> SqlResult<Option<Vec<ArchivedMessage>>> {
-    index::catch_up(db)?;
     let Some(n) = number(db, user)? else { return Ok(None) };
     let Some(words) = question(n, words) else { return Ok(Some(Vec::new())) };
     let sql = format!(
