@@ -125,7 +125,7 @@ fn disclosures(answer: &Value) -> String {
         let uses = if uses.is_empty() { "  not used on your account\n".to_owned() } else { uses };
         let never = match words(&shown["correspondents_who_never_agreed"]) {
             none if none.is_empty() => String::new(),
-            names => format!("  reads what you write with {names}, who never agreed\n"),
+            names => format!("  inbox.read opens what you write with {names}, who never agreed\n"),
         };
         format!("{title}: {standing}; {connected}\n  may: {scopes}\n  {}\n{uses}{never}", reading(&shown["access"]))
     };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::book::Standing;
 use super::gate::Platform;
 use super::problem::Problem;
-use super::scope::Access;
+use super::scope::{Access, Scope};
 use crate::wire::UserId;
 
 /// What stands under every disclosure.
@@ -77,7 +77,8 @@ pub(super) async fn disclosures(
         let standing = agreement.standing(now);
         let uses = platform.book.counts(Some(&agreement.partner), Some(&user))?;
         let mut never_agreed = Vec::new();
-        for peer in open.iter().filter(|_| standing == Standing::InForce) {
+        let readable = standing == Standing::InForce && agreement.scopes.contains(&Scope::InboxRead);
+        for peer in open.iter().filter(|_| readable) {
             if platform.book.connected(peer, &agreement.partner)?.is_none() {
                 never_agreed.push(peer);
             }

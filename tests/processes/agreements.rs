@@ -172,6 +172,21 @@ async fn a_user_is_told_what_the_platform_chooses_and_nobody_else_is() {
     assert!(shown["note"].as_str().unwrap().contains("platform's word"));
     // Alice's words were read, and she is told nothing: nobody uses her account.
     assert_eq!(told("alice", &alices).await.fine(200)["partners"], json!([]));
+    // An agreement that lets it write, and not read, opens nobody's words.
+    desk.send("POST", "/operator/v1/agreements/streamco/revoke", &desk.operator, "").await.fine(200);
+    desk.agree(Access::PerLogin, &[Scope::MessageWrite]).await;
+    let never = async || {
+        told("bob", &bobs).await.fine(200)["partners"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|partner| partner["correspondents_who_never_agreed"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert!(never().await.iter().all(|names| *names == json!([])), "{:?}", never().await);
+    desk.send("POST", "/operator/v1/agreements/streamco/revoke", &desk.operator, "").await.fine(200);
+    desk.agree(Access::PerLogin, &Scope::ALL).await;
+    assert!(never().await.contains(&json!(["alice"])), "{:?}", never().await);
     desk.send("PUT", "/account/v1/alice/connections/streamco", &alices, "").await.fine(200);
     assert_eq!(told("bob", &bobs).await.fine(200)["partners"][0]["correspondents_who_never_agreed"], json!([]));
 }
