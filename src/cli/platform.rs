@@ -292,6 +292,9 @@ fn complaints(answer: &Value) -> String {
 
 fn reports(answer: &Value) -> String {
     let due = lines(&answer["due"], |due| {
+        if due["state"] == "filed" {
+            return String::new();
+        }
         let [partner, from, to, by, state] = ["partner", "from", "to", "due", "state"].map(|key| text(&due[key]));
         format!("{partner} {from} to {to}: {state} (by {by})\n")
     });
@@ -299,5 +302,6 @@ fn reports(answer: &Value) -> String {
         let [partner, from, to] = ["partner", "from", "to"].map(|key| text(&report[key]));
         format!("{partner} {from} to {to}: filed on {}\n", day(&report["filed_at"]))
     });
-    format!("{due}{filed}")
+    let all = format!("{due}{filed}");
+    if all.is_empty() { "no report was filed, and none is due\n".to_owned() } else { all }
 }
