@@ -15,6 +15,8 @@ mod code;
 mod mutants;
 #[path = "architecture/teaching.rs"]
 mod teaching;
+#[path = "architecture/walk.rs"]
+mod walk;
 
 use code::{blank, roots, says};
 

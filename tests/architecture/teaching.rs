@@ -19,18 +19,18 @@ use super::root;
 /// An exercise that takes longer is ended, and has failed.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Language and text of each fenced block.
-fn blocks(document: &str) -> Vec<(&str, &str)> {
+pub fn blocks(document: &str) -> Vec<(&str, &str)> {
     let fenced = document.split("```").skip(1).step_by(2);
     fenced.map(|block| block.split_once('\n').unwrap_or((block, ""))).collect()
 }
 
 /// What stands below a heading, until the next of its level.
-fn section<'a>(document: &'a str, heading: &str) -> &'a str {
+pub fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let level = heading.split(' ').next().unwrap();
     let Some((_, rest)) = document.split_once(&format!("\n{heading}\n")) else { return "" };
     rest.split(&format!("\n{level} ")).next().unwrap()
@@ -93,7 +93,7 @@ fn parse(arguments: &[&str]) -> Option<String> {
 }
 
 /// Commands of a document that do not exist, and how many do.
-fn unknown_commands(document: &str) -> (Vec<String>, usize) {
+pub fn unknown_commands(document: &str) -> (Vec<String>, usize) {
     let calls: Vec<_> = shell_lines(document).into_iter().flat_map(calls).collect();
     let refused = calls.iter().filter_map(|words| Some(format!("{}: {}", words.join(" "), refusal(words)?)));
     (refused.collect(), calls.len())
@@ -198,7 +198,7 @@ fn faults(document: &str, tour: &[(&str, &str)]) -> Vec<String> {
 
 /// Paragraphs and items that name the companies of the case and do not say whether it is alleged, denied, conceded, or what
 /// somebody says.
-fn untagged(document: &str) -> Vec<String> {
+pub fn untagged(document: &str) -> Vec<String> {
     let bullets = document.replace("\n- ", "\n\n");
     let items = (1..10).fold(bullets, |text, n| text.replace(&format!("\n{n}. "), "\n\n"));
     let paragraphs = items.split("\n\n").filter(|text| !text.starts_with('#') && !text.contains("Klein v. Meta"));
@@ -263,7 +263,7 @@ impl Drop for Shell {
 }
 
 /// What a shell prints.
-fn output(script: &str) -> String {
+pub fn output(script: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sh");
     shell.args(["-c", script]).current_dir(root()).env("TMPDIR", dir.path()).process_group(0);
@@ -279,7 +279,7 @@ fn output(script: &str) -> String {
 }
 
 /// Whether a text is as expected, line by line; `…` stands for anything, and spaces are counted once.
-fn fits(expected: &str, got: &str) -> bool {
+pub fn fits(expected: &str, got: &str) -> bool {
     let lines = |text: &str| -> Vec<String> {
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
     };
