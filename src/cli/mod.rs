@@ -13,6 +13,8 @@ mod core;
 mod demo;
 #[cfg(feature = "ends")]
 mod inbox;
+#[cfg(all(feature = "ends", feature = "relay"))]
+mod lab;
 #[cfg(feature = "ends")]
 mod me;
 #[cfg(feature = "relay")]
@@ -61,6 +63,9 @@ enum Command {
     /// Show it on one page for a lecture hall: Alice, the relay, the partner, Bob, and a guided tour
     #[cfg(all(feature = "ends", feature = "relay"))]
     Stage(stage::Args),
+    /// The laboratory: attacks, performed
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Lab(lab::Args),
     /// Talk with somebody, line by line
     #[cfg(feature = "ends")]
     Chat(chat::Args),
@@ -106,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         #[cfg(all(feature = "ends", feature = "relay"))]
         Command::Stage(args) => stage::run(args),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Lab(args) => lab::run(args),
         #[cfg(feature = "ends")]
         Command::Chat(args) => chat::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]

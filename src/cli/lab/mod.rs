@@ -1,0 +1,33 @@
+//! `blindrelay lab`: the laboratory.
+
+mod attack;
+mod relay;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Perform an attack, against a control that must lose and against the real client
+    Attack(attack::Args),
+    /// Run a relay that lies: a proxy before an honest relay, for clients in other terminals
+    Relay(relay::Args),
+}
+
+pub(super) fn run(Args { command }: Args) -> Result<ExitCode> {
+    super::core::leave_none()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Attack(args) => attack::run(args).await,
+            Command::Relay(args) => relay::run(args).await,
+        }
+    })
+}

@@ -1,0 +1,171 @@
+//! The man in the middle, as a relay can do it: a whole client of its own under each person's name.
+//!
+//! ```text
+//! alice ◄──session──► mask "bob"    reads, writes on    mask "alice" ◄──session──► bob
+//! ```
+//!
+//! Nothing is broken here: both sessions are sound, each with the wrong person. That is why two people must compare numbers.
+
+use std::collections::BTreeMap;
+
+use crate::client::messenger::{Event, Messenger, Step};
+use crate::client::vault::Vault;
+use crate::lab::proxy::{Hand, Table};
+use crate::wire::{Bytes, ClientFrame, Envelope, Payload, RelayFrame, UserId, Welcome};
+
+/// One mask: a client of the attacker's under somebody else's name, for one other person.
+#[derive(Debug)]
+pub(super) struct Mask {
+    messenger: Messenger,
+    identity: Bytes,
+    prekey: Bytes,
+    one_time: Vec<Bytes>,
+    /// Texts that wait until the mask has asked for its victim's keys.
+    asking: bool,
+}
+
+impl Mask {
+    /// A fresh identity under this name. None only if memory is out.
+    pub(super) fn new(name: &UserId, now: u64) -> Option<Self> {
+        let rng = &mut rand::rng();
+        let vault = Vault::in_memory(name, rng).ok()?;
+        let mut messenger = Messenger::open(vault, now, rng).ok()?;
+        let welcome = Welcome { identity: None, prekey: None, one_time_left: 0, waiting: 0 };
+        let step = messenger.receive(RelayFrame::Welcome(welcome), now, rng).ok()?;
+        let publish = step.frames.into_iter().find_map(|frame| match frame {
+            ClientFrame::Publish { identity, prekey, one_time } => Some((identity, prekey, one_time)),
+            _ => None,
+        });
+        let (identity, prekey, one_time) = publish?;
+        messenger.receive(RelayFrame::Published { one_time_left: one_time.len() }, now, rng).ok()?;
+        Some(Self { messenger, identity, prekey, one_time, asking: false })
+    }
+
+    /// What a relay answers whose keys these are.
+    pub(super) fn keys(&mut self) -> RelayFrame {
+        RelayFrame::Keys {
+            user: self.messenger.id().clone(),
+            identities: vec![self.identity.clone()],
+            prekey: Some(self.prekey.clone()),
+            one_time: self.one_time.pop(),
+        }
+    }
+}
+
+/// Stands between people.
+#[derive(Debug)]
+pub(super) struct Middle {
+    /// By the name that it wears and the person it is for.
+    masks: BTreeMap<(UserId, UserId), Mask>,
+    /// How often a person's keys were asked for honestly.
+    asked: BTreeMap<(UserId, UserId), usize>,
+    /// How often they are handed out honestly first.
+    honest: usize,
+}
+
+impl Middle {
+    /// Swaps keys from the first contact on, or only after so many honest answers.
+    pub(super) fn after(honest: usize) -> Box<dyn Hand> {
+        Box::new(Self { masks: BTreeMap::new(), asked: BTreeMap::new(), honest })
+    }
+
+    /// The mask, made when it is first needed. With it comes its counterpart.
+    fn mask(&mut self, name: &UserId, victim: &UserId, now: u64) -> Option<&mut Mask> {
+        for (name, victim) in [(victim, name), (name, victim)] {
+            let key = (name.clone(), victim.clone());
+            if !self.masks.contains_key(&key) {
+                let mut mask = Mask::new(name, now)?;
+                mask.messenger.converse(victim, false, now, &mut rand::rng()).ok()?;
+                self.masks.insert(key, mask);
+            }
+        }
+        self.masks.get_mut(&(name.clone(), victim.clone()))
+    }
+
+    /// Lets a mask take a frame; what it read is written on by its counterpart.
+    fn feed(&mut self, name: &UserId, victim: &UserId, frame: RelayFrame, table: &mut Table) {
+        let now = table.now();
+        let Some(mask) = self.masks.get_mut(&(name.clone(), victim.clone())) else { return };
+        let Ok(step) = mask.messenger.receive(frame, now, &mut rand::rng()) else { return };
+        let read = step.events.iter().filter_map(|event| match event {
+            Event::Message { message } => Some(message.text.clone()),
+            _ => None,
+        });
+        let read: Vec<String> = read.collect();
+        self.leave(name, victim, step, table);
+        for text in read {
+            table.got(format!("{victim} to {name}: {text}"));
+            let Some(other) = self.masks.get_mut(&(victim.clone(), name.clone())) else { continue };
+            if let Ok(step) = other.messenger.send(name, &text, now, &mut rand::rng()) {
+                self.leave(victim, name, step, table);
+            }
+        }
+    }
+
+    /// What a mask says leaves on the connection of the person whose name it wears.
+    fn leave(&mut self, name: &UserId, victim: &UserId, step: Step, table: &mut Table) {
+        for frame in step.frames {
+            match frame {
+                ClientFrame::Fetch { .. } => {
+                    if let Some(mask) = self.masks.get_mut(&(name.clone(), victim.clone())) {
+                        mask.asking = true;
+                    }
+                    table.relay(name, frame);
+                }
+                ClientFrame::Send { .. } => table.relay(name, frame),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_between(&self, one: &UserId, other: &UserId) -> bool {
+        self.masks.contains_key(&(one.clone(), other.clone()))
+    }
+}
+
+impl Hand for Middle {
+    fn up(&mut self, who: &UserId, frame: ClientFrame, table: &mut Table) {
+        match frame {
+            ClientFrame::Fetch { user } if user != *who => {
+                let asked = self.asked.entry((who.clone(), user.clone())).or_default();
+                *asked += 1;
+                if *asked <= self.honest {
+                    return table.relay(who, ClientFrame::Fetch { user });
+                }
+                let now = table.now();
+                if let Some(mask) = self.mask(&user, who, now) {
+                    let keys = mask.keys();
+                    table.did(format!("{who} asks for {user}'s keys and is given keys of mine"));
+                    table.client(who, keys);
+                }
+            }
+            ClientFrame::Send { id, to, payload: payload @ Payload::Sealed(_) } if self.is_between(&to, who) => {
+                table.client(who, RelayFrame::Accepted { id });
+                let (seq, at, from) = (table.number(), table.now(), who.clone());
+                let envelope = Envelope { seq, id, from, to: to.clone(), at, payload };
+                self.feed(&to, who, RelayFrame::Deliver(envelope), table);
+            }
+            other => table.relay(who, other),
+        }
+    }
+
+    fn down(&mut self, who: &UserId, frame: RelayFrame, table: &mut Table) {
+        match frame {
+            RelayFrame::Keys { user, identities, prekey, one_time } => {
+                let asking = self.masks.get_mut(&(who.clone(), user.clone())).map(|mask| &mut mask.asking);
+                let asked = asking.is_some_and(std::mem::take);
+                let keys = RelayFrame::Keys { user: user.clone(), identities, prekey, one_time };
+                if asked { self.feed(who, &user, keys, table) } else { table.client(who, keys) }
+            }
+            // Whose message it was does not matter: the others do not know the id.
+            RelayFrame::Accepted { id } => {
+                let masks: Vec<_> = self.masks.keys().filter(|(name, _)| name == who).cloned().collect();
+                for (name, victim) in masks {
+                    self.feed(&name, &victim, RelayFrame::Accepted { id }, table);
+                }
+                table.client(who, RelayFrame::Accepted { id });
+            }
+            other => table.client(who, other),
+        }
+    }
+}
