@@ -151,8 +151,10 @@ impl Cast {
 
     /// Types a line, and waits until the other one has read it.
     pub(super) async fn tell(&mut self, name: &str, to: &str, text: &str) -> Result<()> {
+        let count = |cast: &Self| cast.heard(to).iter().filter(|heard| *heard == text).count();
+        let before = count(self);
         self.say(name, to, text)?;
-        self.until(text, |cast| cast.heard(to).iter().any(|heard| heard == text)).await
+        self.until(text, |cast| count(cast) > before).await
     }
 
     /// Lets everybody's client run until this holds.

@@ -36,7 +36,7 @@ pub(super) const TAMPER: Alter = (
 
 /// The end cut off.
 pub(super) const TRUNCATE: Alter = (
-    |blob, _| [blob.len() - 1, blob.len() - 512, blob.len() / 2, 1].map(|length| blob[..length].to_vec()).to_vec(),
+    |blob, _| [blob.len() - 1, blob.len() - 16, blob.len() - 512, blob.len() / 2].map(|length| blob[..length].to_vec()).to_vec(),
     |text| text.split(' ').take(2).collect::<Vec<_>>().join(" "),
 );
 
@@ -171,7 +171,8 @@ impl Hand for Reorder {
     }
 }
 
-/// Swallows messages after the first of whoever writes first: so many, then none.
+/// Swallows messages after the first of whoever writes first: so many, then none. Meanwhile nothing comes back either: an answer
+/// would turn the ratchet, and a new chain bridges more.
 #[derive(Debug)]
 pub(super) struct Swallow {
     many: usize,
@@ -189,10 +190,10 @@ impl Hand for Swallow {
     fn up(&mut self, who: &UserId, frame: ClientFrame, table: &mut Table) {
         let ClientFrame::Send { id, to, .. } = &frame else { return table.relay(who, frame) };
         let way = self.way.get_or_insert_with(|| (who.clone(), to.clone()));
-        let here = way.0 == *who && way.1 == *to;
+        let (here, back) = (way.0 == *who && way.1 == *to, way.1 == *who && way.0 == *to);
         self.count += usize::from(here);
-        if here && (2..2 + self.many).contains(&self.count) {
-            table.did(format!("message {} from {who} to {to} is accepted, and thrown away", self.count));
+        if here && (2..2 + self.many).contains(&self.count) || back && self.count < 2 + self.many {
+            table.did(format!("a message from {who} to {to} is accepted, and thrown away"));
             table.client(who, RelayFrame::Accepted { id: *id });
         } else {
             table.relay(who, frame);

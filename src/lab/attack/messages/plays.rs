@@ -9,7 +9,7 @@ use super::hands::{
 };
 use crate::client::contacts::Arrival;
 use crate::client::messenger::Event;
-use crate::client::vault::StoredState;
+use crate::client::vault::{StoredMessage, StoredState};
 use crate::clock::Clock;
 use crate::lab::attack::cast::{Cast, House, id, text_of};
 use crate::lab::attack::keys::withholding;
@@ -17,6 +17,7 @@ use crate::lab::attack::twin;
 use crate::lab::attack::{MOMENT, Outcome, Side};
 use crate::lab::copied::CopiedKeys;
 use crate::lab::proxy::{Hand, Note};
+use crate::wire::MessageId;
 
 const PAIR: [&str; 2] = ["alice", "bob"];
 
@@ -34,7 +35,7 @@ fn alarm(event: &Event) -> bool {
 
 /// How each text that Bob was shown is marked.
 fn marks(cast: &Cast) -> Vec<String> {
-    let said = |message: crate::client::vault::StoredMessage| format!("bob reads `{}`: {}", message.text, message.arrival);
+    let said = |message: StoredMessage| format!("bob reads `{}`: {}", message.text, message.arrival);
     cast.messages("bob").into_iter().map(said).collect()
 }
 
@@ -77,9 +78,14 @@ fn unharmed(mut cast: Cast, said: &[&str]) -> Result<Outcome> {
     let forged = forged(&mut cast.house);
     let aside = ["alice", "bob", "carol"].iter().map(|name| cast.count(name, set_aside)).sum::<usize>();
     let alarms = PAIR.iter().map(|name| cast.count(name, alarm)).sum::<usize>();
-    let in_order = cast.messages("bob").iter().all(|message| message.arrival == Arrival::InOrder);
+    // What is shown came under the id that its writer gave it, not under one that was made up.
+    let ids: Vec<MessageId> = cast.house.proxy.seen().iter().map(|seen| seen.id).collect();
+    let genuine = |message: &StoredMessage| message.arrival == Arrival::InOrder && ids.contains(&message.id);
     let heard = cast.heard("bob");
-    let unharmed = heard == said && in_order && aside == forged && alarms == 0 && cast.heard("carol").is_empty();
+    let unharmed = heard == said
+        && cast.messages("bob").iter().all(genuine)
+        && aside + alarms == forged
+        && cast.heard("carol").is_empty();
     let got = if unharmed { Vec::new() } else { cast.heard("carol").into_iter().chain(heard).collect() };
     let mut did = vec![format!("{forged} forgeries were delivered, {aside} were put aside, {alarms} alarms")];
     did.extend(marks(&cast));
