@@ -242,9 +242,8 @@ impl Cast {
 
     /// What somebody's screen said, without news of the connection and of their own texts.
     pub(super) fn screen(&self, name: &str) -> Vec<String> {
-        let quiet = |event: &&Event| {
-            !matches!(event, Event::Online | Event::CaughtUp | Event::State { .. } | Event::Joined(_))
-        };
+        let quiet =
+            |event: &&Event| !matches!(event, Event::Online | Event::CaughtUp | Event::State { .. } | Event::Joined(_));
         self.events(name).iter().filter(quiet).map(|event| format!("{name}'s screen: {event}")).collect()
     }
 

@@ -108,7 +108,11 @@ async fn length(side: Side) -> Result<Outcome> {
     let long = sizes(&cast, since + short.len());
     let taken = short.iter().any(|size| *size != short[0]);
     let did = vec![format!("the three answers: {short:?} bytes"), format!("a letter of 4,600: {long:?} bytes")];
-    let got = if taken { vec![format!("sizes that differ: {short:?}")] } else { vec!["that the letter is longer".to_owned()] };
+    let got = if taken {
+        vec![format!("sizes that differ: {short:?}")]
+    } else {
+        vec!["that the letter is longer".to_owned()]
+    };
     Ok(Outcome::new(taken, got, did))
 }
 

@@ -45,7 +45,9 @@ pub(super) const ATTACKS: &[Attack] = &[
         limit: "Letters that look alike remain alike.",
         control: Control::Twin,
         hand: None,
-        play: |side| Box::pin(shown(side, "\u{1b}[2J\u{1b}]0;bank\u{7}transfer \u{202e}001 ruoy", &["\u{1b}", "\u{202e}"])),
+        play: |side| {
+            Box::pin(shown(side, "\u{1b}[2J\u{1b}]0;bank\u{7}transfer \u{202e}001 ruoy", &["\u{1b}", "\u{202e}"]))
+        },
     },
     Attack {
         name: "fake-badge",
@@ -89,7 +91,8 @@ impl Hand for Crafted {
             && *who == id("mallory")
             && let Some(blob) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
         {
-            return table.relay(who, ClientFrame::Send { id: *message, to: to.clone(), payload: Payload::Sealed(Bytes(blob)) });
+            return table
+                .relay(who, ClientFrame::Send { id: *message, to: to.clone(), payload: Payload::Sealed(Bytes(blob)) });
         }
         table.relay(who, frame);
     }
@@ -185,7 +188,8 @@ async fn two_keys(side: Side) -> Result<Outcome> {
     let header = Header { dh: ratchet.dhs.public(), pn: ratchet.pn, n: sending.n };
     let judges = || MessageKey(Secret::new([5; 32]));
     // Everything up to the body, with a commitment to the judge's key, which the commitment's own check would satisfy.
-    let whole = message::seal(&session_ad, None, (&sending.hk, &header), judges(), &[], &mut ChaCha20Rng::seed_from_u64(1));
+    let whole =
+        message::seal(&session_ad, None, (&sending.hk, &header), judges(), &[], &mut ChaCha20Rng::seed_from_u64(1));
     let whole = &whole[..whole.len() - crate::crypto::aead::TAG];
     let salt = &whole[1..=SALT];
     let lock = |key: &MessageKey| {
@@ -208,6 +212,7 @@ async fn two_keys(side: Side) -> Result<Outcome> {
     let taken = aside(&cast) != Some(SetAside::Unopened(DecryptError::Tampered));
     let mut did = cast.screen("bob");
     did.push(format!("without the commitment bob's key would have opened it: {bare}"));
-    let got = if taken { vec!["bob's client opened what a second key opens to another text".to_owned()] } else { Vec::new() };
+    let got =
+        if taken { vec!["bob's client opened what a second key opens to another text".to_owned()] } else { Vec::new() };
     Ok(Outcome::new(taken, got, did))
 }

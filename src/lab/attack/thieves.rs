@@ -59,7 +59,9 @@ pub(super) const ATTACKS: &[Attack] = &[
 /// What a thief reads of naive blobs.
 fn opened(key: &crate::crypto::Secret<32>, sent: &[ClientFrame]) -> Vec<String> {
     let text = |frame: &ClientFrame| match frame {
-        ClientFrame::Send { payload: Payload::Sealed(blob), .. } => String::from_utf8(naive::open(key, &blob.0).ok()?).ok(),
+        ClientFrame::Send { payload: Payload::Sealed(blob), .. } => {
+            String::from_utf8(naive::open(key, &blob.0).ok()?).ok()
+        }
         _ => None,
     };
     sent.iter().filter_map(text).collect()
@@ -125,7 +127,8 @@ async fn tomorrow(side: Side) -> Result<Outcome> {
     cast.tell("alice", "bob", "hello").await?;
     cast.tell("bob", "alice", "hello yourself").await?;
     cast.wait(MOMENT).await; // receipts too are on their way, and turn the ratchet
-    let (mut thief, before) = (CopiedKeys::of(cast.client("bob").messenger(), &id("alice"))?, cast.blobs("alice", "bob").len());
+    let (mut thief, before) =
+        (CopiedKeys::of(cast.client("bob").messenger(), &id("alice"))?, cast.blobs("alice", "bob").len());
     for text in said {
         cast.tell("alice", "bob", text).await?;
         cast.tell("bob", "alice", "yes").await?;

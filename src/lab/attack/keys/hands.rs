@@ -83,7 +83,8 @@ impl Hand for Offer {
         table.did(format!("{who} asked for the keys of {}, and was given what I made of them", bundle.user));
         let Bundle { user, identities, prekey, one_time } = bundle;
         // Whoever is shown another's keys writes to that other one.
-        let owner = self.memory.first.iter().find(|(name, (identity, _))| **name != user && identities.contains(identity));
+        let owner =
+            self.memory.first.iter().find(|(name, (identity, _))| **name != user && identities.contains(identity));
         self.redirect.extend(owner.map(|(owner, _)| (user.clone(), owner.clone())));
         table.client(who, RelayFrame::Keys { user, identities, prekey, one_time });
     }

@@ -25,7 +25,8 @@ pub(super) async fn eavesdrop(side: Side) -> Result<Outcome> {
     cast.tell("alice", "bob", SECRET).await?;
     let taken = cast.in_clear(SECRET);
     let sizes = cast.house.proxy.seen().into_iter().filter(|seen| seen.from == id("alice"));
-    let did = sizes.map(|seen| format!("alice's client handed over {} bytes, {}", seen.payload.size(), seen.payload.mode()));
+    let did =
+        sizes.map(|seen| format!("alice's client handed over {} bytes, {}", seen.payload.size(), seen.payload.mode()));
     Ok(Outcome::new(taken, cast.house.loot(), did.collect()))
 }
 
@@ -120,8 +121,7 @@ pub(super) async fn stale(_: Side) -> Result<Outcome> {
 }
 
 pub(super) async fn same_one_time(_: Side) -> Result<Outcome> {
-    let mut cast =
-        Cast::new(vec![Box::new(Offer::new(hands::same_one_time))], &["alice", "bob", "carol"]).await?;
+    let mut cast = Cast::new(vec![Box::new(Offer::new(hands::same_one_time))], &["alice", "bob", "carol"]).await?;
     cast.tell("alice", "bob", SECRET).await?;
     cast.say("carol", "bob", "and from me")?;
     let from_carol = |event: &Event| {

@@ -36,7 +36,11 @@ pub(super) const TAMPER: Alter = (
 
 /// The end cut off.
 pub(super) const TRUNCATE: Alter = (
-    |blob, _| [blob.len() - 1, blob.len() - 16, blob.len() - 512, blob.len() / 2].map(|length| blob[..length].to_vec()).to_vec(),
+    |blob, _| {
+        [blob.len() - 1, blob.len() - 16, blob.len() - 512, blob.len() / 2]
+            .map(|length| blob[..length].to_vec())
+            .to_vec()
+    },
     |text| text.split(' ').take(2).collect::<Vec<_>>().join(" "),
 );
 
@@ -97,7 +101,8 @@ impl Hand for Reflect {
         if let ClientFrame::Send { id, to, payload: payload @ Payload::Sealed(_) } = &frame {
             for from in [to, who] {
                 let (at, id) = (table.now(), *id);
-                let envelope = Envelope { seq: 0, id, from: from.clone(), to: who.clone(), at, payload: payload.clone() };
+                let envelope =
+                    Envelope { seq: 0, id, from: from.clone(), to: who.clone(), at, payload: payload.clone() };
                 let back = forged(&envelope, payload.clone(), table);
                 table.did(format!("{who}'s own message comes back to {who}, as {from}'s"));
                 table.client(who, back);
@@ -250,7 +255,8 @@ impl Hand for ForgeReceipt {
         table.did(format!("a text from {who} to {to} is thrown away, and confirmed in {to}'s name"));
         for (of, of_sent_at) in guesses {
             let payload = Payload::Open(Content::Receipt { sent_at: now, of, of_sent_at });
-            let envelope = Envelope { seq: 0, id, from: to.clone(), to: who.clone(), at: now, payload: payload.clone() };
+            let envelope =
+                Envelope { seq: 0, id, from: to.clone(), to: who.clone(), at: now, payload: payload.clone() };
             let receipt = forged(&envelope, payload, table);
             table.client(who, receipt);
         }

@@ -45,7 +45,8 @@ fn forged(house: &mut House) -> usize {
 
 pub(super) async fn forge_open(side: Side) -> Result<Outcome> {
     let hands = one(ForgeOpen::default());
-    let mut cast = if side == Side::Control { Cast::open(hands, &PAIR).await? } else { Cast::new(hands, &PAIR).await? };
+    let mut cast =
+        if side == Side::Control { Cast::open(hands, &PAIR).await? } else { Cast::new(hands, &PAIR).await? };
     cast.say("alice", "bob", "hello")?;
     let heard = |cast: &Cast| cast.heard("bob").iter().any(|text| text == FORGERY);
     cast.until("bob's client decides about the forgery", |cast| heard(cast) || cast.saw("bob", set_aside)).await?;
@@ -63,7 +64,11 @@ pub(super) async fn altered(side: Side, alter: Alter) -> Result<Outcome> {
         cast.say("alice", "bob", said)?;
         cast.until("bob reads", |cast| !cast.heard("bob").is_empty()).await?;
         let heard = cast.heard("bob").remove(0);
-        return Ok(Outcome::new(heard != said, vec![format!("bob reads: {heard}")], vec![format!("alice wrote: {said}")]));
+        return Ok(Outcome::new(
+            heard != said,
+            vec![format!("bob reads: {heard}")],
+            vec![format!("alice wrote: {said}")],
+        ));
     }
     let mut cast = Cast::new(one(Altered(alter)), &PAIR).await?;
     cast.tell("alice", "bob", said).await?;
@@ -158,7 +163,11 @@ pub(super) async fn splice(side: Side) -> Result<Outcome> {
         let mut cast = Cast::open(hands, &people).await?;
         cast.tell("alice", "bob", "yes, I will marry you").await?;
         cast.until("carol reads", |cast| !cast.heard("carol").is_empty()).await?;
-        return Ok(Outcome::new(true, vec![format!("carol reads, from alice: {}", cast.heard("carol")[0])], Vec::new()));
+        return Ok(Outcome::new(
+            true,
+            vec![format!("carol reads, from alice: {}", cast.heard("carol")[0])],
+            Vec::new(),
+        ));
     }
     let mut cast = Cast::new(hands, &people).await?;
     // Both leave at once: both carry the handshake.
@@ -199,8 +208,7 @@ pub(super) async fn swallow(side: Side, many: usize) -> Result<Outcome> {
     let lost = |n: usize| format!("lost {n}");
     if side == Side::Control {
         let texts: Vec<String> = (0..many).map(lost).collect();
-        let say: Vec<&str> =
-            ["before"].into_iter().chain(texts.iter().map(String::as_str)).chain(["after"]).collect();
+        let say: Vec<&str> = ["before"].into_iter().chain(texts.iter().map(String::as_str)).chain(["after"]).collect();
         let heard = naive(Swallow::new(many), &say, 2).await?;
         let did = vec![format!("{many} messages are missing, and no word about it")];
         return Ok(Outcome::new(heard[1].ends_with("after"), heard, did));
@@ -240,9 +248,11 @@ pub(super) async fn delay(side: Side) -> Result<Outcome> {
 
 pub(super) async fn forge_receipt(side: Side) -> Result<Outcome> {
     let hands = one(ForgeReceipt::default());
-    let mut cast = if side == Side::Control { Cast::open(hands, &PAIR).await? } else { Cast::new(hands, &PAIR).await? };
+    let mut cast =
+        if side == Side::Control { Cast::open(hands, &PAIR).await? } else { Cast::new(hands, &PAIR).await? };
     cast.say("alice", "bob", "the house is on fire")?;
-    let stands = |cast: &Cast, at| cast.saw("alice", |event| matches!(event, Event::State { state, .. } if *state == at));
+    let stands =
+        |cast: &Cast, at| cast.saw("alice", |event| matches!(event, Event::State { state, .. } if *state == at));
     cast.until("the relay accepts", |cast| stands(cast, StoredState::Accepted)).await?;
     cast.within(MOMENT * 2, |cast| stands(cast, StoredState::Delivered)).await;
     let taken = stands(&cast, StoredState::Delivered);
@@ -258,7 +268,11 @@ pub(super) async fn forge_sender(side: Side) -> Result<Outcome> {
         if side == Side::Control { Cast::open(hands, &people).await? } else { Cast::new(hands, &people).await? };
     cast.say("alice", "bob", "I have broken the vase")?;
     cast.until("bob's client decides", |cast| cast.saw("bob", set_aside) || !cast.heard("bob").is_empty()).await?;
-    let got: Vec<String> = cast.messages("bob").iter().map(|message| format!("bob reads, from {}: {}", message.peer, message.text)).collect();
+    let got: Vec<String> = cast
+        .messages("bob")
+        .iter()
+        .map(|message| format!("bob reads, from {}: {}", message.peer, message.text))
+        .collect();
     Ok(Outcome::new(!got.is_empty(), got, cast.screen("bob")))
 }
 
@@ -287,4 +301,3 @@ pub(super) async fn old_session(_: Side) -> Result<Outcome> {
     let got: Vec<String> = opened.iter().cloned().filter_map(text_of).collect();
     Ok(Outcome::new(!opened.is_empty(), got, marks(&cast)))
 }
-
