@@ -45,10 +45,8 @@ pub(super) async fn run(Args { upstream, attack, seed, listen }: Args) -> Result
     let end = signals::end()?;
     let (proxy, mut notes) = Proxy::start(listener, upstream, hands, seed, Clock::system())?;
     crate::cli::print(&format!("blindrelay lab relay: {}\n", proxy.url()))?;
-    let mut about = String::new();
-    for attack in attacks {
-        about += &format!("{}: {} Wants {}.\n", attack.name, attack.story, attack.wants);
-    }
+    let about: String =
+        attacks.iter().map(|attack| format!("{}: {} Wants {}.\n", attack.name, attack.story, attack.wants)).collect();
     crate::cli::print(&format!("{about}Now, in other terminals: blindrelay chat NAME PEER --relay {}\n", proxy.url()))?;
     let write = async {
         while let Some(note) = notes.recv().await {

@@ -7,6 +7,7 @@
 //! Nothing is broken here: both sessions are sound, each with the wrong person. That is why two people must compare numbers.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::client::messenger::{Event, Messenger, Step};
 use crate::client::vault::Vault;
@@ -72,11 +73,10 @@ impl Middle {
     /// The mask, made when it is first needed. With it comes its counterpart.
     fn mask(&mut self, name: &UserId, victim: &UserId, now: u64) -> Option<&mut Mask> {
         for (name, victim) in [(victim, name), (name, victim)] {
-            let key = (name.clone(), victim.clone());
-            if !self.masks.contains_key(&key) {
+            if let Entry::Vacant(place) = self.masks.entry((name.clone(), victim.clone())) {
                 let mut mask = Mask::new(name, now)?;
                 mask.messenger.converse(victim, false, now, &mut rand::rng()).ok()?;
-                self.masks.insert(key, mask);
+                place.insert(mask);
             }
         }
         self.masks.get_mut(&(name.clone(), victim.clone()))

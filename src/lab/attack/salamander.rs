@@ -106,3 +106,47 @@ pub(super) fn salamander(locks: [Lock; 2], texts: [&[u8]; 2]) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::aead::{SealKey, TAG};
+    use crate::crypto::{Secret, kdf, x25519::PublicKey};
+    use crate::protocol::message::{Blob, Header, HeaderKey, MessageKey, SALT, seal};
+    use crate::protocol::params::MESSAGE;
+
+    #[test]
+    fn a_salamander_opens_for_the_bare_cipher_and_not_for_a_message_key() {
+        let (session_ad, rng) = ([9; 32], &mut ChaCha20Rng::seed_from_u64(1));
+        let keys = [1, 2].map(|byte| move || MessageKey(Secret::new([byte; 32])));
+        let header = Header { dh: PublicKey([3; 32]), pn: 0, n: 0 };
+        let texts = [b"to be shown to the judge........".as_slice(), b"to be shown to the victim......."];
+        let hk = HeaderKey(Secret::new([4; 32]));
+        let mut whole = seal(&session_ad, None, (&hk, &header), keys[0](), &[], rng);
+        whole.truncate(whole.len() - TAG);
+        let ad = [&session_ad, &whole[..]].concat();
+        let salt = &whole[1..=SALT];
+        let lock: [[u8; 44]; 2] = [0, 1].map(|of| {
+            let okm: Secret<76> = kdf::expand(&keys[of]().0, &[MESSAGE.as_bytes(), &[0], salt, &session_ad]);
+            okm.expose()[..44].try_into().unwrap()
+        });
+        let body = salamander([(&lock[0], &ad), (&lock[1], &ad)], texts);
+        let genuine = whole.clone();
+        whole.extend_from_slice(&body);
+
+        // The control: ChaCha20-Poly1305 alone opens it with either key, to the text chosen for that key.
+        for of in [0, 1] {
+            let key = SealKey::from_okm(&Secret::new(lock[of]));
+            assert_eq!(&key.open(&ad, &body).unwrap()[32 * of..][..32], texts[of]);
+        }
+        // The commitment is to the first key, so the second refuses.
+        assert!(keys[0]().open(&session_ad, &Blob::parse(&whole).unwrap()).is_ok());
+        assert!(keys[1]().open(&session_ad, &Blob::parse(&whole).unwrap()).is_err());
+        // And with any other commitment nobody takes it.
+        for at in genuine.len() - 32..genuine.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            assert!(keys.iter().all(|key| key().open(&session_ad, &Blob::parse(&changed).unwrap()).is_err()));
+        }
+    }
+}

@@ -122,8 +122,8 @@ pub(super) fn wrong_purpose(_: &mut Memory, _: &UserId, bundle: &mut Bundle, now
 
 /// The one-time key that was given to somebody before.
 pub(super) fn same_one_time(memory: &mut Memory, _: &UserId, bundle: &mut Bundle, _: u64) {
-    let fresh = bundle.one_time.take();
-    bundle.one_time = memory.one_time.entry(bundle.user.clone()).or_insert(fresh).clone();
+    let first = memory.one_time.entry(bundle.user.clone()).or_insert_with(|| bundle.one_time.take());
+    bundle.one_time.clone_from(first);
 }
 
 /// No one-time key.

@@ -75,11 +75,11 @@ pub(super) async fn altered(side: Side, alter: Alter) -> Result<Outcome> {
     cast.tell("bob", "alice", "I will").await?;
     cast.tell("alice", "bob", "good").await?;
     cast.wait(MOMENT).await;
-    unharmed(cast, &[said, "good"])
+    Ok(unharmed(cast, &[said, "good"]))
 }
 
 /// Bob read just this, in order, and everything else was put aside quietly.
-fn unharmed(mut cast: Cast, said: &[&str]) -> Result<Outcome> {
+fn unharmed(mut cast: Cast, said: &[&str]) -> Outcome {
     let forged = forged(&mut cast.house);
     let aside = ["alice", "bob", "carol"].iter().map(|name| cast.count(name, set_aside)).sum::<usize>();
     let alarms = PAIR.iter().map(|name| cast.count(name, alarm)).sum::<usize>();
@@ -94,7 +94,7 @@ fn unharmed(mut cast: Cast, said: &[&str]) -> Result<Outcome> {
     let got = if unharmed { Vec::new() } else { cast.heard("carol").into_iter().chain(heard).collect() };
     let mut did = vec![format!("{forged} forgeries were delivered, {aside} were put aside, {alarms} alarms")];
     did.extend(marks(&cast));
-    Ok(Outcome::new(!unharmed, got, did))
+    Outcome::new(!unharmed, got, did)
 }
 
 pub(super) async fn replay(side: Side) -> Result<Outcome> {
@@ -174,7 +174,7 @@ pub(super) async fn splice(side: Side) -> Result<Outcome> {
     cast.say("alice", "bob", "yes, I will marry you")?;
     cast.tell("alice", "bob", "on Friday").await?;
     cast.wait(MOMENT * 2).await;
-    unharmed(cast, &["yes, I will marry you", "on Friday"])
+    Ok(unharmed(cast, &["yes, I will marry you", "on Friday"]))
 }
 
 /// What naive Bob reads, one after the other; nothing marks anything.
