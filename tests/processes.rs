@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 
 mod processes {
+    mod attacks;
     mod bad_input;
     mod cases;
     mod chats;

@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Where clients connect
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4748")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4749")]
     listen: SocketAddr,
 }
 

@@ -54,7 +54,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         wants: "who knows whom, and how well",
         property: "Not promised: the relay must know where mail goes, and quotas need to know from whom.",
         source: "Mayer, Mutchler and Mitchell, Evaluating the Privacy Properties of Telephone Metadata (PNAS 2016)",
-        place: ("src/relay/tally.rs", "add"),
+        place: ("src/relay/tally.rs", "count"),
         limit: "It succeeds.",
         control: Control::Unpromised,
         hand: Some(|| Box::new(Measure)),

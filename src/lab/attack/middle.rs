@@ -6,8 +6,8 @@
 //!
 //! Nothing is broken here: both sessions are sound, each with the wrong person. That is why two people must compare numbers.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::messenger::{Event, Messenger, Step};
 use crate::client::vault::Vault;
@@ -58,16 +58,26 @@ impl Mask {
 pub(super) struct Middle {
     /// By the name that it wears and the person it is for.
     masks: BTreeMap<(UserId, UserId), Mask>,
-    /// How often a person's keys were asked for honestly.
-    asked: BTreeMap<(UserId, UserId), usize>,
-    /// How often they are handed out honestly first.
-    honest: usize,
+    /// Who has written to whom.
+    written: BTreeSet<(UserId, UserId)>,
+    /// Waits until two people have written to each other.
+    later: bool,
 }
 
 impl Middle {
-    /// Swaps keys from the first contact on, or only after so many honest answers.
-    pub(super) fn after(honest: usize) -> Box<dyn Hand> {
-        Box::new(Self { masks: BTreeMap::new(), asked: BTreeMap::new(), honest })
+    /// Swaps keys from the first contact on.
+    pub(super) fn first() -> Box<dyn Hand> {
+        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: false })
+    }
+
+    /// Swaps the keys of two people who have written to each other.
+    pub(super) fn later() -> Box<dyn Hand> {
+        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: true })
+    }
+
+    fn waits(&self, one: &UserId, other: &UserId) -> bool {
+        let wrote = |from: &UserId, to: &UserId| self.written.contains(&(from.clone(), to.clone()));
+        self.later && !(wrote(one, other) && wrote(other, one))
     }
 
     /// The mask, made when it is first needed. With it comes its counterpart.
@@ -126,12 +136,7 @@ impl Middle {
 impl Hand for Middle {
     fn up(&mut self, who: &UserId, frame: ClientFrame, table: &mut Table) {
         match frame {
-            ClientFrame::Fetch { user } if user != *who => {
-                let asked = self.asked.entry((who.clone(), user.clone())).or_default();
-                *asked += 1;
-                if *asked <= self.honest {
-                    return table.relay(who, ClientFrame::Fetch { user });
-                }
+            ClientFrame::Fetch { user } if user != *who && !self.waits(who, &user) => {
                 let now = table.now();
                 if let Some(mask) = self.mask(&user, who, now) {
                     let keys = mask.keys();
@@ -145,7 +150,12 @@ impl Hand for Middle {
                 let envelope = Envelope { seq, id, from, to: to.clone(), at, payload };
                 self.feed(&to, who, RelayFrame::Deliver(envelope), table);
             }
-            other => table.relay(who, other),
+            other => {
+                if let ClientFrame::Send { to, payload: Payload::Sealed(_), .. } = &other {
+                    self.written.insert((who.clone(), to.clone()));
+                }
+                table.relay(who, other);
+            }
         }
     }
 

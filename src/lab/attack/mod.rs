@@ -164,6 +164,12 @@ impl Attack {
         FAMILIES.iter().find(mine).map_or("", |(family, _)| family)
     }
 
+    /// The same with another place in the code, and another control: for whoever checks the catalogue.
+    #[must_use]
+    pub fn with(&self, place: (&'static str, &'static str), control: Control) -> Self {
+        Self { place, control, ..*self }
+    }
+
     /// Plays it against one side.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         place: ("src/protocol/safety_number.rs", "between"),
         limit: "Until two people compare, the relay reads along. No cipher changes that.",
         control: Control::Twin,
-        hand: Some(|| Middle::after(0)),
+        hand: Some(Middle::first),
         play: |side| Box::pin(plays::swap_first(side)),
     },
     Attack {
@@ -50,7 +50,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         place: ("src/client/contacts.rs", "meet"),
         limit: "A peer who reinstalled looks exactly like this. Only comparing numbers tells the two apart.",
         control: Control::Twin,
-        hand: Some(|| Middle::after(1)),
+        hand: Some(Middle::later),
         play: |side| Box::pin(plays::swap_later(side)),
     },
     Attack {

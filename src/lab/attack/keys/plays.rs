@@ -38,7 +38,7 @@ pub(super) async fn swap_first(side: Side) -> Result<Outcome> {
         let got = house.loot();
         return Ok(Outcome::new(!got.is_empty(), got, did));
     }
-    let mut cast = Cast::new(vec![Middle::after(0)], &["alice", "bob"]).await?;
+    let mut cast = Cast::new(vec![Middle::first()], &["alice", "bob"]).await?;
     cast.tell("alice", "bob", SECRET).await?;
     let (hers, his) = (cast.number("alice", "bob")?, cast.number("bob", "alice")?);
     let number = |whose: &str, number: &Option<String>| {
@@ -63,7 +63,7 @@ pub(super) async fn swap_later(side: Side) -> Result<Outcome> {
         let got = house.loot();
         return Ok(Outcome::new(!got.is_empty(), got, did));
     }
-    let mut cast = Cast::new(vec![Middle::after(1)], &["alice", "bob"]).await?;
+    let mut cast = Cast::new(vec![Middle::later()], &["alice", "bob"]).await?;
     cast.tell("alice", "bob", "hello").await?;
     cast.tell("bob", "alice", "hello yourself").await?;
     for (me, peer) in [("alice", "bob"), ("bob", "alice")] {
