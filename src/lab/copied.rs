@@ -48,4 +48,11 @@ impl CopiedKeys {
         let opened = Sessions::default().decrypt(recipient, blob, now, &mut rand::rng()).ok()?;
         content::decode(&opened.text).ok()
     }
+
+    /// Turns the numbers of what was read back, as a thief may: the keys themselves cannot be turned back.
+    pub(super) fn rewind(&mut self) {
+        for session in &mut self.sessions.list {
+            session.ratchet.receiving.iter_mut().for_each(|chain| chain.n = 0);
+        }
+    }
 }

@@ -3,13 +3,14 @@
 //! [`demo`] plays one conversation through two relay processes, open and sealed, and looks for every line in everything the relay
 //! had: [`tap`] records the wire, [`memory`] reads the process, [`scanner`] finds a text however it is encoded.
 //! [`naive`] is the encryption that everybody writes first: a lesson, and the twin on which the checks must fire.
-//! [`attack`] is the catalogue of attacks, each performed through the lying relay of [`proxy`].
+//! [`attack`] is the catalogue of attacks, each a [`hand`] in the way of frames, on sockets by [`proxy`].
 //! [`stage`] is a page for the lecture hall: Alice, the relay, the partner and Bob, live, with a guided tour.
 
 pub mod attack;
 mod child;
 mod copied;
 pub mod demo;
+pub mod hand;
 pub mod memory;
 pub mod naive;
 pub mod proxy;

@@ -1,78 +1,26 @@
 //! A relay that lies: a proxy between honest clients and an honest relay, which may do anything with what passes.
 //!
-//! Question: what can whoever runs the relay do, beyond reading?
-//! All that a program between two sockets can: drop, alter, hold, repeat, and answer by itself. Each attack is a [`Hand`], which
-//! sees every frame, decoded, and says what is to go where instead. The relay behind it stays clean code.
-//!
-//! ```text
-//! client ──up──► hand ► hand ──► relay            a hand may answer either side, under any name that is connected,
-//! client ◄──────── hand ► hand ◄─down── relay     pass more than came, or nothing
-//! ```
+//! Question: how does one try what a lying relay can do, without writing one?
+//! Each attack is a [`Hand`] in the way of every frame. The relay behind it stays clean code, and the clients before it are real:
+//! they connect to the proxy instead of to the relay, and notice nothing else.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use rand::{SeedableRng, rngs::ChaCha20Rng};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::{self, Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{accept_async_with_config, connect_async_with_config};
 
+use super::hand::{Act, Hand, Hands, Note};
 use crate::clock::Clock;
 use crate::wire::{ClientFrame, MAX_FRAME, MessageId, Payload, RelayFrame, RelayUrl, UserId};
 
-/// Mail that a hand makes up is numbered from here: the relay is not told that it was received.
-pub const FORGED: u64 = 1 << 40;
 /// How often hands that hold something are asked whether to let it go.
 const TICK: Duration = Duration::from_millis(20);
-
-/// One way to lie. What it does not touch passes as it is.
-pub trait Hand: Send + fmt::Debug {
-    /// A frame on its way to the relay.
-    fn up(&mut self, who: &UserId, frame: ClientFrame, table: &mut Table) {
-        table.relay(who, frame);
-    }
-
-    /// A frame on its way to a client.
-    fn down(&mut self, who: &UserId, frame: RelayFrame, table: &mut Table) {
-        table.client(who, frame);
-    }
-
-    /// Time passes.
-    fn tick(&mut self, _table: &mut Table) {}
-}
-
-/// Where a hand puts what is to happen.
-#[derive(Debug)]
-pub struct Table {
-    acts: Vec<Act>,
-    notes: UnboundedSender<Note>,
-    next: u64,
-    clock: Clock,
-    /// All chance of an attack.
-    pub rng: ChaCha20Rng,
-}
-
-#[derive(Debug)]
-enum Act {
-    Relay(UserId, ClientFrame),
-    Client(UserId, RelayFrame),
-    /// Any text at all, to a client.
-    Raw(UserId, String),
-}
-
-/// What the attacker writes down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
-    /// What was done.
-    Did(String),
-    /// What it was done for: texts that were read, facts that were learnt.
-    Got(String),
-}
 
 /// A message as whoever carries it sees it.
 #[derive(Debug, Clone)]
@@ -89,45 +37,6 @@ pub struct Seen {
     pub payload: Payload,
 }
 
-impl Table {
-    /// To the relay, as this client.
-    pub fn relay(&mut self, who: &UserId, frame: ClientFrame) {
-        self.acts.push(Act::Relay(who.clone(), frame));
-    }
-
-    /// To a client, as the relay.
-    pub fn client(&mut self, who: &UserId, frame: RelayFrame) {
-        self.acts.push(Act::Client(who.clone(), frame));
-    }
-
-    /// Any text, to a client, past all other hands.
-    pub fn raw(&mut self, who: &UserId, text: String) {
-        self.acts.push(Act::Raw(who.clone(), text));
-    }
-
-    /// A number for mail that is made up.
-    pub fn number(&mut self) -> u64 {
-        self.next += 1;
-        FORGED + self.next
-    }
-
-    /// The time, in milliseconds since 1970.
-    #[must_use]
-    pub fn now(&self) -> u64 {
-        self.clock.now()
-    }
-
-    /// Writes down what was done.
-    pub fn did(&self, what: impl Into<String>) {
-        let _nobody_reads = self.notes.send(Note::Did(what.into()));
-    }
-
-    /// Writes down what was got.
-    pub fn got(&self, what: impl Into<String>) {
-        let _nobody_reads = self.notes.send(Note::Got(what.into()));
-    }
-}
-
 /// A running proxy; dropping it cuts all lines.
 #[derive(Debug)]
 pub struct Proxy {
@@ -138,8 +47,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Hub {
-    hands: Vec<Box<dyn Hand>>,
-    table: Table,
+    hands: Hands,
     lines: BTreeMap<UserId, Line>,
     seen: Vec<Seen>,
     published: Vec<UserId>,
@@ -166,10 +74,8 @@ impl Proxy {
         clock: Clock,
     ) -> std::io::Result<(Self, UnboundedReceiver<Note>)> {
         let url = format!("ws://{}", listener.local_addr()?).parse().expect("an address is a relay's address");
-        let (notes, noted) = mpsc::unbounded_channel();
-        let rng = ChaCha20Rng::seed_from_u64(seed);
-        let table = Table { acts: Vec::new(), notes, next: 0, clock, rng };
-        let hub = Hub { hands, table, lines: BTreeMap::new(), seen: Vec::new(), published: Vec::new() };
+        let (hands, noted) = Hands::new(hands, seed, clock);
+        let hub = Hub { hands, lines: BTreeMap::new(), seen: Vec::new(), published: Vec::new() };
         let hub = Arc::new(Mutex::new(hub));
         let (connections, ticks) = (hub.clone(), hub.clone());
         let accept = tokio::spawn(async move {
@@ -223,10 +129,11 @@ impl Hub {
             return;
         };
         if let ClientFrame::Send { id, to, payload } = &frame {
-            let (at, from) = (self.table.now(), who.clone());
+            let (at, from) = (self.hands.now(), who.clone());
             self.seen.push(Seen { at, from, to: to.clone(), id: *id, payload: payload.clone() });
         }
-        self.through(0, vec![Act::Relay(who.clone(), frame)]);
+        let acts = self.hands.through(vec![Act::Relay(who.clone(), frame)]);
+        self.leave(acts);
     }
 
     fn down(&mut self, who: &UserId, text: String) {
@@ -237,34 +144,20 @@ impl Hub {
         if matches!(frame, RelayFrame::Published { .. }) {
             self.published.push(who.clone());
         }
-        self.through(0, vec![Act::Client(who.clone(), frame)]);
+        let acts = self.hands.through(vec![Act::Client(who.clone(), frame)]);
+        self.leave(acts);
     }
 
     fn tick(&mut self) {
-        for at in 0..self.hands.len() {
-            self.hands[at].tick(&mut self.table);
-            let acts = std::mem::take(&mut self.table.acts);
-            self.through(at + 1, acts);
-        }
+        let acts = self.hands.tick();
+        self.leave(acts);
     }
 
-    /// Each hand gets what the one before it put on the table; what is left after the last one leaves.
-    fn through(&mut self, first: usize, mut acts: Vec<Act>) {
-        for hand in self.hands.iter_mut().skip(first) {
-            for act in acts {
-                match act {
-                    Act::Relay(who, frame) => hand.up(&who, frame, &mut self.table),
-                    Act::Client(who, frame) => hand.down(&who, frame, &mut self.table),
-                    raw @ Act::Raw(..) => self.table.acts.push(raw),
-                }
-            }
-            acts = std::mem::take(&mut self.table.acts);
-        }
+    fn leave(&mut self, acts: Vec<Act>) {
         for act in acts {
             let json = |frame: serde_json::Result<String>| frame.expect("a frame is plain data with text keys");
             // Whoever is not connected gets nothing, as from a relay.
             let _sent = match act {
-                Act::Relay(_, ClientFrame::Ack { seq: FORGED.. }) => None,
                 Act::Relay(who, frame) => {
                     self.lines.get(&who).map(|line| line.relay.send(json(serde_json::to_string(&frame))))
                 }

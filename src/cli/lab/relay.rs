@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::cli::signals;
 use crate::clock::{Clock, time_of_day};
 use crate::lab::attack::Attack;
-use crate::lab::proxy::{Note, Proxy};
+use crate::lab::hand::Note;
+use crate::lab::proxy::Proxy;
 use crate::wire::{RelayUrl, sanitise};
 
 #[derive(Debug, clap::Args)]

@@ -18,7 +18,8 @@ use crate::client::contacts::Contact;
 use crate::client::messenger::Event;
 use crate::client::vault::{StoredMessage, Vault};
 use crate::clock::Clock;
-use crate::lab::proxy::{Hand, Note, Proxy, Seen};
+use crate::lab::hand::{Hand, Note};
+use crate::lab::proxy::{Proxy, Seen};
 use crate::relay::{Limits, Relay, Store};
 use crate::wire::{Content, Payload, RelayUrl, UserId};
 

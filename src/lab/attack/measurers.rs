@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::cast::{Cast, id};
 use super::twin;
 use super::{Attack, Control, MOMENT, Outcome, Side};
-use crate::lab::proxy::{Hand, Table};
+use crate::lab::hand::{Hand, Table};
 use crate::wire::{ClientFrame, Content, Payload, UserId};
 
 /// The family.

@@ -9,9 +9,11 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rand::rngs::ChaCha20Rng;
+
 use crate::client::messenger::{Event, Messenger, Step};
 use crate::client::vault::Vault;
-use crate::lab::proxy::{Hand, Table};
+use crate::lab::hand::{Hand, Table};
 use crate::wire::{Bytes, ClientFrame, Envelope, Payload, RelayFrame, UserId, Welcome};
 
 /// One mask: a client of the attacker's under somebody else's name, for one other person.
@@ -21,14 +23,11 @@ pub(super) struct Mask {
     identity: Bytes,
     prekey: Bytes,
     one_time: Vec<Bytes>,
-    /// Texts that wait until the mask has asked for its victim's keys.
-    asking: bool,
 }
 
 impl Mask {
     /// A fresh identity under this name. None only if memory is out.
-    pub(super) fn new(name: &UserId, now: u64) -> Option<Self> {
-        let rng = &mut rand::rng();
+    pub(super) fn new(name: &UserId, now: u64, rng: &mut ChaCha20Rng) -> Option<Self> {
         let vault = Vault::in_memory(name, rng).ok()?;
         let mut messenger = Messenger::open(vault, now, rng).ok()?;
         let welcome = Welcome { identity: None, prekey: None, one_time_left: 0, waiting: 0 };
@@ -39,7 +38,7 @@ impl Mask {
         });
         let (identity, prekey, one_time) = publish?;
         messenger.receive(RelayFrame::Published { one_time_left: one_time.len() }, now, rng).ok()?;
-        Some(Self { messenger, identity, prekey, one_time, asking: false })
+        Some(Self { messenger, identity, prekey, one_time })
     }
 
     /// What a relay answers whose keys these are.
@@ -62,17 +61,19 @@ pub(super) struct Middle {
     written: BTreeSet<(UserId, UserId)>,
     /// Waits until two people have written to each other.
     later: bool,
+    /// When the masks' clients were last asked whether something waits.
+    ticked: u64,
 }
 
 impl Middle {
     /// Swaps keys from the first contact on.
     pub(super) fn first() -> Box<dyn Hand> {
-        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: false })
+        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: false, ticked: 0 })
     }
 
     /// Swaps the keys of two people who have written to each other.
     pub(super) fn later() -> Box<dyn Hand> {
-        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: true })
+        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: true, ticked: 0 })
     }
 
     fn waits(&self, one: &UserId, other: &UserId) -> bool {
@@ -81,11 +82,11 @@ impl Middle {
     }
 
     /// The mask, made when it is first needed. With it comes its counterpart.
-    fn mask(&mut self, name: &UserId, victim: &UserId, now: u64) -> Option<&mut Mask> {
+    fn mask(&mut self, name: &UserId, victim: &UserId, now: u64, rng: &mut ChaCha20Rng) -> Option<&mut Mask> {
         for (name, victim) in [(victim, name), (name, victim)] {
             if let Entry::Vacant(place) = self.masks.entry((name.clone(), victim.clone())) {
-                let mut mask = Mask::new(name, now)?;
-                mask.messenger.converse(victim, false, now, &mut rand::rng()).ok()?;
+                let mut mask = Mask::new(name, now, rng)?;
+                mask.messenger.converse(victim, false, now, rng).ok()?;
                 place.insert(mask);
             }
         }
@@ -96,34 +97,27 @@ impl Middle {
     fn feed(&mut self, name: &UserId, victim: &UserId, frame: RelayFrame, table: &mut Table) {
         let now = table.now();
         let Some(mask) = self.masks.get_mut(&(name.clone(), victim.clone())) else { return };
-        let Ok(step) = mask.messenger.receive(frame, now, &mut rand::rng()) else { return };
+        let Ok(step) = mask.messenger.receive(frame, now, &mut table.rng) else { return };
         let read = step.events.iter().filter_map(|event| match event {
             Event::Message { message } => Some(message.text.clone()),
             _ => None,
         });
         let read: Vec<String> = read.collect();
-        self.leave(name, victim, step, table);
+        Self::leave(name, step, table);
         for text in read {
             table.got(format!("{victim} to {name}: {text}"));
             let Some(other) = self.masks.get_mut(&(victim.clone(), name.clone())) else { continue };
-            if let Ok(step) = other.messenger.send(name, &text, now, &mut rand::rng()) {
-                self.leave(victim, name, step, table);
+            if let Ok(step) = other.messenger.send(name, &text, now, &mut table.rng) {
+                Self::leave(victim, step, table);
             }
         }
     }
 
     /// What a mask says leaves on the connection of the person whose name it wears.
-    fn leave(&mut self, name: &UserId, victim: &UserId, step: Step, table: &mut Table) {
+    fn leave(name: &UserId, step: Step, table: &mut Table) {
         for frame in step.frames {
-            match frame {
-                ClientFrame::Fetch { .. } => {
-                    if let Some(mask) = self.masks.get_mut(&(name.clone(), victim.clone())) {
-                        mask.asking = true;
-                    }
-                    table.relay(name, frame);
-                }
-                ClientFrame::Send { .. } => table.relay(name, frame),
-                _ => {}
+            if let ClientFrame::Fetch { .. } | ClientFrame::Send { .. } = frame {
+                table.relay(name, frame);
             }
         }
     }
@@ -138,7 +132,7 @@ impl Hand for Middle {
         match frame {
             ClientFrame::Fetch { user } if user != *who && !self.waits(who, &user) => {
                 let now = table.now();
-                if let Some(mask) = self.mask(&user, who, now) {
+                if let Some(mask) = self.mask(&user, who, now, &mut table.rng) {
                     let keys = mask.keys();
                     table.did(format!("{who} asks for {user}'s keys and is given keys of mine"));
                     table.client(who, keys);
@@ -161,11 +155,12 @@ impl Hand for Middle {
 
     fn down(&mut self, who: &UserId, frame: RelayFrame, table: &mut Table) {
         match frame {
-            RelayFrame::Keys { user, identities, prekey, one_time } => {
-                let asking = self.masks.get_mut(&(who.clone(), user.clone())).map(|mask| &mut mask.asking);
-                let asked = asking.is_some_and(std::mem::take);
-                let keys = RelayFrame::Keys { user: user.clone(), identities, prekey, one_time };
-                if asked { self.feed(who, &user, keys, table) } else { table.client(who, keys) }
+            // Whom it stands between asks and writes through it: what the relay answers about the other one is for the mask.
+            RelayFrame::Keys { ref user, .. } | RelayFrame::Error { user: Some(ref user), .. }
+                if self.is_between(who, user) =>
+            {
+                let user = user.clone();
+                self.feed(who, &user, frame, table);
             }
             // Whose message it was does not matter: the others do not know the id.
             RelayFrame::Accepted { id } => {
@@ -176,6 +171,19 @@ impl Hand for Middle {
                 table.client(who, RelayFrame::Accepted { id });
             }
             other => table.client(who, other),
+        }
+    }
+
+    fn tick(&mut self, table: &mut Table) {
+        let now = table.now();
+        if now < self.ticked + 500 {
+            return;
+        }
+        self.ticked = now;
+        for ((name, _), mask) in &mut self.masks {
+            if let Ok(step) = mask.messenger.tick(now, &mut table.rng) {
+                Self::leave(name, step, table);
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::proxy::Hand;
+use super::hand::Hand;
 
 /// One attack: a lesson.
 #[derive(Debug)]

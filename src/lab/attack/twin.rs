@@ -11,8 +11,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::cast::{House, id};
 use crate::crypto::Secret;
+use crate::lab::hand::{Hand, Table};
 use crate::lab::naive::Naive;
-use crate::lab::proxy::{Hand, Table};
 use crate::wire::{Bytes, ClientFrame, Envelope, MessageId, Payload, RelayFrame, RelayUrl, UserId};
 
 /// A naive user with a connection.

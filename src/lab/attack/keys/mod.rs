@@ -5,7 +5,7 @@ mod plays;
 
 use super::middle::Middle;
 use super::{Attack, Control};
-use crate::lab::proxy::Hand;
+use crate::lab::hand::Hand;
 use hands::{Drain, Eavesdrop, Offer, Strip};
 
 /// A relay that gives out no one-time keys.
@@ -68,7 +68,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "mix-bundle",
-        story: "The relay gives Bob's identity with a prekey of its own.",
+        story: "The relay gives Bob's identity with a prekey of its own; or an identity of its own with a prekey in Bob's name; or \
+                Alice's key as Bob's; or Bob's statement with one key exchanged.",
         wants: "a session that looks like Bob's and opens for the relay",
         property: "The identity signs the prekey; a bundle that does not hang together is refused before anything leaves.",
         source: "X3DH rev. 1, Signatures; PQXDH rev. 3, Sending the initial message",
@@ -76,7 +77,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         limit: "None known.",
         control: Control::Patch("prekey-signature-unchecked"),
         hand: Some(|| Box::new(Offer::new(hands::mix))),
-        play: |side| Box::pin(plays::refused(side, hands::mix)),
+        play: |side| Box::pin(plays::mixed(side)),
     },
     Attack {
         name: "stale-prekey",

@@ -90,6 +90,18 @@ pub(super) async fn ghost(side: Side) -> Result<Outcome> {
     Ok(Outcome::new(!got.is_empty(), got, vec!["alice's client took the first of two keys".to_owned()]))
 }
 
+/// The same for each of several ways; one that succeeds is enough.
+pub(super) async fn mixed(side: Side) -> Result<Outcome> {
+    let mut all = Outcome::default();
+    for alter in hands::MIXES {
+        let one = refused(side, alter).await?;
+        all.taken |= one.taken;
+        all.got.extend(one.got);
+        all.did.extend(one.did);
+    }
+    Ok(all)
+}
+
 /// Alice writes to Bob, whose keys were tampered with: does anything leave?
 pub(super) async fn refused(_: Side, alter: Alter) -> Result<Outcome> {
     let cast = Cast::new(vec![Box::new(Offer::new(alter))], &["alice", "bob"]).await?;

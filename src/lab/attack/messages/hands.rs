@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 
-use crate::lab::proxy::{Hand, Table};
+use crate::lab::hand::{Hand, Table};
 use crate::protocol::message::HANDSHAKE_LEN;
 use crate::protocol::params::{KIND_FIRST, KIND_MESSAGE};
 use crate::wire::{Bytes, ClientFrame, Content, Envelope, MessageId, Payload, RelayFrame, UserId};

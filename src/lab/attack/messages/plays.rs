@@ -16,7 +16,7 @@ use crate::lab::attack::keys::withholding;
 use crate::lab::attack::twin;
 use crate::lab::attack::{MOMENT, Outcome, Side};
 use crate::lab::copied::CopiedKeys;
-use crate::lab::proxy::{Hand, Note};
+use crate::lab::hand::{Hand, Note};
 use crate::wire::MessageId;
 
 const PAIR: [&str; 2] = ["alice", "bob"];
