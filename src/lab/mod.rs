@@ -4,14 +4,17 @@
 //! had: [`tap`] records the wire, [`memory`] reads the process, [`scanner`] finds a text however it is encoded.
 //! [`naive`] is the encryption that everybody writes first: a lesson, and the twin on which the checks must fire.
 //! [`attack`] is the catalogue of attacks, each a [`hand`] in the way of frames, on sockets by [`proxy`].
+//! [`fuzz`] mixes them at random over the world on paper of [`model`].
 //! [`stage`] is a page for the lecture hall: Alice, the relay, the partner and Bob, live, with a guided tour.
 
 pub mod attack;
 mod child;
 mod copied;
 pub mod demo;
+pub mod fuzz;
 pub mod hand;
 pub mod memory;
+pub mod model;
 pub mod naive;
 pub mod proxy;
 pub mod scanner;

@@ -250,7 +250,7 @@ impl Hand for ForgeReceipt {
         // The writer's clock is told in an open text; in a sealed one it must be guessed, and is near.
         let guesses = match payload {
             Payload::Open(Content::Text { sent_at, counter, .. }) => vec![(counter, sent_at)],
-            _ => (0..200).map(|ago| (count, now - ago)).collect(),
+            _ => (0..50).map(|ago| (count, now - ago)).collect(),
         };
         table.did(format!("a text from {who} to {to} is thrown away, and confirmed in {to}'s name"));
         for (of, of_sent_at) in guesses {
