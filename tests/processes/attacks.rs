@@ -184,6 +184,18 @@ fn the_lab_tells_an_attack_as_a_story_and_as_json() {
 }
 
 #[test]
+fn a_seed_of_random_hostility_is_played_and_played_again() {
+    let home = home();
+    let [once, again] =
+        [(); 2].map(|()| run(home.path(), &["lab", "fuzz", "--seed", "7", "--steps", "40", "--json"], "").ok());
+    assert_eq!(once, again);
+    let json: Value = serde_json::from_str(&once).unwrap();
+    assert_eq!((&json["holds"], json["seeds"].as_array().unwrap().len()), (&Value::Bool(true), 1));
+    let text = run(home.path(), &["lab", "fuzz", "--seed", "7", "--steps", "40"], "").ok();
+    assert!(text.contains("seed 7: ") && text.contains("1 seeds of 40 steps, 0 broken"), "{text}");
+}
+
+#[test]
 fn an_attack_that_cannot_be_performed_says_why_and_what_there_is() {
     let home = home();
     for args in [&["lab", "attack", "nonsense"][..], &["lab", "relay", "--attack", "replay,nonsense"]] {

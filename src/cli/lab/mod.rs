@@ -1,6 +1,7 @@
 //! `blindrelay lab`: the laboratory.
 
 mod attack;
+mod fuzz;
 mod relay;
 
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ pub(super) struct Args {
 enum Command {
     /// Perform an attack, against a control that must lose and against the real client
     Attack(attack::Args),
+    /// Mix all lies of a relay at random, by seed, and look what three clients make of it
+    Fuzz(fuzz::Args),
     /// Run a relay that lies: a proxy before an honest relay, for clients in other terminals
     Relay(relay::Args),
 }
@@ -27,6 +30,7 @@ pub(super) fn run(Args { command }: Args) -> Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Attack(args) => attack::run(args).await,
+            Command::Fuzz(args) => fuzz::run(args),
             Command::Relay(args) => relay::run(args).await,
         }
     })

@@ -13,23 +13,20 @@
 //! What the adversary knows is everything that passed, and whatever the keys of its masks open of it: they are whole clients, so
 //! they try each blob as it comes and write on what they read.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod world;
 
+use std::collections::BTreeMap;
+
+use rand::RngExt;
 use rand::seq::IndexedRandom;
-use rand::{RngExt, SeedableRng, rngs::ChaCha20Rng};
 use serde::Serialize;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::attack;
-use super::hand::{Act, Hands, Note};
-use super::model::oracle::{Check, Oracle, Rule, broken};
-use super::model::relay::Relay;
+use super::model::oracle::{Check, Rule, broken};
 use crate::client::contacts::Mode;
-use crate::client::messenger::{Event, Messenger, MessengerError, Step};
-use crate::client::vault::{StoredState, Vault};
-use crate::clock::Clock;
-use crate::protocol::IdentityStatement;
-use crate::wire::{ClientFrame, Content, Payload, UserId};
+use crate::client::messenger::{Messenger, Step};
+use crate::wire::UserId;
+use world::World;
 
 /// A moment after 1970.
 const START: u64 = 1_764_000_000_000;
@@ -70,28 +67,6 @@ pub enum Weakness {
     AcceptsAnyKey,
 }
 
-struct Person {
-    messenger: Messenger,
-    dice: ChaCha20Rng,
-    up: VecDeque<ClientFrame>,
-    down: VecDeque<crate::wire::RelayFrame>,
-    handed: BTreeSet<u64>,
-}
-
-struct World {
-    rng: ChaCha20Rng,
-    clock: Clock,
-    people: BTreeMap<UserId, Person>,
-    genuine: BTreeMap<UserId, IdentityStatement>,
-    relay: Relay,
-    hands: Hands,
-    notes: UnboundedReceiver<Note>,
-    oracle: Oracle,
-    known: Vec<String>,
-    weak: Option<Weakness>,
-    report: Fuzzed,
-}
-
 /// Plays one seed.
 #[must_use]
 pub fn run(seed: u64, steps: u32, weak: Option<Weakness>) -> Fuzzed {
@@ -112,32 +87,16 @@ impl Fuzzed {
 }
 
 impl World {
-    fn new(seed: u64, weak: Option<Weakness>) -> Result<Self, MessengerError> {
-        let (mut rng, clock) = (ChaCha20Rng::seed_from_u64(seed), Clock::manual(START));
-        let (mut people, mut genuine) = (BTreeMap::new(), BTreeMap::new());
-        for name in NAMES.map(|name| name.parse::<UserId>().expect("a name")) {
-            let mut dice = ChaCha20Rng::seed_from_u64(rng.random());
-            let messenger = Messenger::open(Vault::in_memory(&name, &mut dice)?, START, &mut dice)?;
-            genuine.insert(name.clone(), messenger.rows().identity()?.0.statement().clone());
-            let (up, down, handed) = (VecDeque::new(), VecDeque::new(), BTreeSet::new());
-            people.insert(name, Person { messenger, dice, up, down, handed });
-        }
-        let (hands, notes) = Hands::new(Vec::new(), rng.random(), clock.clone());
-        let (relay, oracle, known) = (Relay::default(), Oracle::default(), Vec::new());
-        let report = Fuzzed::new(seed, None);
-        Ok(Self { rng, clock, people, genuine, relay, hands, notes, oracle, known, weak, report })
-    }
-
     fn play(&mut self, steps: u32) -> Check {
         self.meet()?;
         for _ in 0..steps {
             self.clock.set(self.clock.now() + self.rng.random_range(1..2_000));
             match self.rng.random_range(0..100) {
                 0..25 => self.say()?,
-                25..50 => self.up(3)?,
+                25..50 => self.up(3),
                 50..80 => self.down(3)?,
                 80..88 => self.tick()?,
-                88..91 => self.reconnect()?,
+                88..91 => self.reconnect(),
                 91..93 => self.reset()?,
                 _ => self.lie(),
             }
@@ -146,74 +105,6 @@ impl World {
         }
         self.recover()?;
         self.knowledge()
-    }
-
-    fn pairs(&self) -> Vec<(UserId, UserId)> {
-        let pairs = self.people.keys().flat_map(|a| self.people.keys().map(move |b| (a.clone(), b.clone())));
-        pairs.filter(|(a, b)| a != b).collect()
-    }
-
-    fn somebody(&mut self) -> UserId {
-        let place = self.rng.random_range(0..self.people.len());
-        self.people.keys().nth(place).cloned().expect("a place among them")
-    }
-
-    fn some_pair(&mut self) -> (UserId, UserId) {
-        let pairs = self.pairs();
-        pairs.choose(&mut self.rng).cloned().expect("three people are six pairs")
-    }
-
-    /// One step of somebody's client.
-    fn act(
-        &mut self,
-        who: &UserId,
-        act: impl FnOnce(&mut Messenger, u64, &mut ChaCha20Rng) -> Result<Step, MessengerError>,
-    ) -> Check {
-        let now = self.clock.now();
-        let Person { messenger, dice, up, .. } = self.people.get_mut(who).expect("one of them");
-        let step = act(messenger, now, dice).map_err(|error| broken(Rule::Recovers, format!("{who}: {error}")));
-        let Step { frames, events } = match step {
-            Ok(step) => step,
-            Err(broken) => return broken,
-        };
-        for frame in &frames {
-            self.oracle.leaves(who, frame)?;
-        }
-        up.extend(frames);
-        for event in events {
-            match event {
-                Event::Message { message } => {
-                    self.report.shown += 1;
-                    self.report
-                        .log
-                        .push(format!("  {who} is shown {} of {}: {}", message.text, message.peer, message.arrival));
-                    let mode = if self.weak == Some(Weakness::Open) { Mode::Open } else { Mode::Sealed };
-                    self.oracle.shown(who, &message, mode)?;
-                    if self.weak == Some(Weakness::ForgetsNumbers) {
-                        self.forget_numbers(who, &message.peer)?;
-                    }
-                }
-                Event::State { peer, counter, sealed, state: StoredState::Delivered } => {
-                    self.oracle.delivered(who, &peer, (counter, sealed))?;
-                }
-                Event::Alarm { .. } | Event::SetAside { .. } | Event::KeyChanged(_) => {
-                    self.report.noticed += 1;
-                    self.report.log.push(format!("  {who}: {event}"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn forget_numbers(&mut self, who: &UserId, peer: &UserId) -> Check {
-        let rows = self.people[who].messenger.rows();
-        let forgotten = rows.contact(peer).and_then(|contact| {
-            let Some(mut contact) = contact else { return Ok(()) };
-            (contact.sealed.next_in, contact.sealed.missing) = (1, Vec::new());
-            rows.save_contact(&contact)
-        });
-        forgotten.or_else(|error| broken(Rule::Recovers, error.to_string()))
     }
 
     // ---- before the lies ----
@@ -256,28 +147,22 @@ impl World {
             said = messenger.rows().messages(Some(to), None, 1)?.pop();
             Ok(step)
         })?;
-        said.iter().for_each(|said| self.oracle.said(who, said));
+        if let Some(said) = &said {
+            self.oracle.said(who, said);
+        }
         Ok(())
     }
 
     fn tick(&mut self) -> Check {
         let (who, acts) = (self.somebody(), self.hands.tick());
-        self.land(acts)?;
+        self.land(acts);
         self.act(&who, Messenger::tick)
     }
 
-    fn connect(&mut self, who: &UserId) {
-        let person = self.people.get_mut(who).expect("one of them");
-        person.messenger.disconnected();
-        let hello = person.messenger.hello();
-        (person.up, person.down, person.handed) = ([hello].into(), VecDeque::new(), BTreeSet::new());
-    }
-
-    fn reconnect(&mut self) -> Check {
+    fn reconnect(&mut self) {
         let who = self.somebody();
         self.report.log.push(format!("{who} connects anew"));
         self.connect(&who);
-        Ok(())
     }
 
     fn reset(&mut self) -> Check {
@@ -298,85 +183,14 @@ impl World {
         self.hands.replace(chosen.iter().filter_map(|attack| attack.hand().ok()).collect());
     }
 
-    fn up(&mut self, most: usize) -> Check {
+    fn up(&mut self, most: usize) {
         let who = self.somebody();
-        self.carry_up(&who, most)
+        self.carry_up(&who, most);
     }
 
     fn down(&mut self, most: usize) -> Check {
         let who = self.somebody();
         self.carry_down(&who, most)
-    }
-
-    /// Frames of somebody reach the relay, by way of the hands.
-    fn carry_up(&mut self, who: &UserId, most: usize) -> Check {
-        for _ in 0..most {
-            let Some(frame) = self.people.get_mut(who).and_then(|person| person.up.pop_front()) else { break };
-            let acts = match frame {
-                hello @ ClientFrame::Hello { .. } => vec![Act::Relay(who.clone(), hello)],
-                frame => self.hands.through(vec![Act::Relay(who.clone(), frame)]),
-            };
-            self.land(acts)?;
-        }
-        Ok(())
-    }
-
-    /// What the hands have left of it arrives; answers of the relay go through the hands as well.
-    fn land(&mut self, acts: Vec<Act>) -> Check {
-        let mut acts = VecDeque::from(acts);
-        while let Some(act) = acts.pop_front() {
-            match act {
-                Act::Relay(who, frame) => {
-                    if let ClientFrame::Send { payload: Payload::Open(Content::Text { text, .. }), .. } = &frame {
-                        self.known.push(text.clone());
-                    }
-                    if let Some(answer) = self.relay.take(&who, frame, self.clock.now()) {
-                        acts.extend(self.hands.through(vec![Act::Client(who, answer)]));
-                    }
-                }
-                Act::Client(who, frame) => {
-                    self.people.get_mut(&who).into_iter().for_each(|person| person.down.push_back(frame.clone()))
-                }
-                Act::Raw(..) => {}
-            }
-        }
-        while let Ok(note) = self.notes.try_recv() {
-            if let Note::Got(what) = note {
-                self.known.push(what);
-            }
-        }
-        Ok(())
-    }
-
-    fn carry_down(&mut self, who: &UserId, most: usize) -> Check {
-        let person = self.people.get_mut(who).expect("one of them");
-        let mail = self.relay.deliver(who, &mut person.handed);
-        for frame in mail {
-            let acts = self.hands.through(vec![Act::Client(who.clone(), frame)]);
-            self.land(acts)?;
-        }
-        for _ in 0..most {
-            let Some(frame) = self.people.get_mut(who).and_then(|person| person.down.pop_front()) else { break };
-            self.act(who, |messenger, now, dice| messenger.receive(frame, now, dice))?;
-        }
-        Ok(())
-    }
-
-    /// Lets everything arrive.
-    fn settle(&mut self) -> Check {
-        for _ in 0..200 {
-            let names: Vec<UserId> = self.people.keys().cloned().collect();
-            self.clock.set(self.clock.now() + 1_000);
-            for who in &names {
-                self.act(who, Messenger::tick)?;
-                self.carry_up(who, usize::MAX)?;
-                self.carry_down(who, usize::MAX)?;
-            }
-            if self.people.values().all(|person| person.up.is_empty() && person.down.is_empty()) {
-                return Ok(());
-            }
-        }
-        broken(Rule::Recovers, "it does not come to rest")
     }
 
     // ---- what must hold ----
