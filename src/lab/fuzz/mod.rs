@@ -32,7 +32,7 @@ use world::World;
 const START: u64 = 1_764_000_000_000;
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 /// The most lies at a time.
-const MIXED: usize = 3;
+const MIXED: usize = 4;
 
 /// What a seed came to.
 #[derive(Debug, Serialize)]
@@ -92,12 +92,12 @@ impl World {
         for _ in 0..steps {
             self.clock.set(self.clock.now() + self.rng.random_range(1..2_000));
             match self.rng.random_range(0..100) {
-                0..25 => self.say()?,
-                25..50 => self.up(3),
-                50..80 => self.down(3)?,
-                80..88 => self.tick()?,
-                88..91 => self.reconnect(),
-                91..93 => self.reset()?,
+                0..28 => self.say()?,
+                28..53 => self.up(4),
+                53..80 => self.down(6)?,
+                80..86 => self.tick()?,
+                86..88 => self.reconnect(),
+                88..92 => self.reset()?,
                 _ => self.lie(),
             }
             self.records()?;
@@ -174,7 +174,7 @@ impl World {
     /// The relay tells other lies from now on.
     fn lie(&mut self) {
         let known: Vec<_> = attack::all().filter(|attack| attack.hand().is_ok()).collect();
-        let many = self.rng.random_range(0..=MIXED);
+        let many = self.rng.random_range(1..=MIXED);
         let chosen: Vec<_> = known.sample(&mut self.rng, many).collect();
         self.report.log.push(format!("lies: {:?}", chosen.iter().map(|attack| attack.name).collect::<Vec<_>>()));
         for attack in &chosen {
