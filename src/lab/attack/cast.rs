@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::client::Client;
 use crate::client::contacts::Contact;
 use crate::client::messenger::Event;
-use crate::client::vault::{StoredMessage, Vault};
+use crate::client::vault::{StoredMessage, StoredState, Vault};
 use crate::clock::Clock;
 use crate::lab::hand::{Hand, Note};
 use crate::lab::proxy::{Proxy, Seen};
@@ -276,6 +276,11 @@ impl Cast {
     pub(super) fn number(&mut self, name: &str, peer: &str) -> Result<Option<String>> {
         Ok(self.client(name).messenger().safety_number(&id(peer))?.map(|number| number.digits()))
     }
+}
+
+/// Whether a text of one's own was confirmed.
+pub(super) fn delivered(event: &Event) -> bool {
+    matches!(event, Event::State { state: StoredState::Delivered, .. })
 }
 
 /// A name.

@@ -148,6 +148,7 @@ async fn twice(side: Side) -> Result<Outcome> {
 async fn timing(_: Side) -> Result<Outcome> {
     let mut cast = Cast::new(Vec::new(), &["alice", "bob"]).await?;
     cast.tell("alice", "bob", "are you awake?").await?;
+    cast.until("his receipt", |cast| !cast.blobs("bob", "alice").is_empty()).await?;
     cast.wait(MOMENT).await;
     cast.tell("bob", "alice", "now I am").await?;
     let seen = cast.house.proxy.seen();

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use rand::{SeedableRng, rngs::ChaCha20Rng};
 
-use super::cast::{Cast, House, id};
+use super::cast::{Cast, House, delivered, id};
 use super::salamander::salamander;
 use super::twin::{self, Twin};
-use super::{Attack, Control, MOMENT, Outcome, Side};
+use super::{Attack, Control, Outcome, Side};
 use crate::client::messenger::Event;
 use crate::client::vault::SetAside;
 use crate::crypto::{Secret, aead::SealKey, kdf};
@@ -104,7 +104,7 @@ async fn acquainted() -> Result<(Cast, Crafted)> {
     let mut cast = Cast::new(vec![Box::new(crafted.clone())], &["mallory", "bob"]).await?;
     cast.tell("mallory", "bob", "hello").await?;
     cast.tell("bob", "mallory", "hello yourself").await?;
-    cast.wait(MOMENT).await; // receipts too take keys
+    cast.until("her receipt, which takes a key too", |cast| cast.saw("bob", delivered)).await?;
     Ok((cast, crafted))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::cast::{Cast, id, text_of};
+use super::cast::{Cast, delivered, id, text_of};
 use super::twin;
 use super::{Attack, Control, MOMENT, Outcome, Side};
 use crate::client::messenger::{Alarm, Event};
@@ -160,14 +160,19 @@ async fn copy(_: Side) -> Result<Outcome> {
         let left = cast.blobs("alice", "bob").len();
         cast.say("alice", "bob", text)?;
         cast.until("it left", |cast| cast.blobs("alice", "bob").len() > left).await?;
-        cast.wait(MOMENT).await;
-        cast.leave("alice").await?;
+        if text == "we attack at dawn" {
+            // The receipt must not wait for the copy: it would turn the ratchet.
+            cast.until("its receipt", |cast| cast.saw("alice", delivered)).await?;
+            cast.leave("alice").await?;
+        }
     }
+    let alarm = |event: &Event| matches!(event, Event::Alarm { alarm: Alarm::CounterReused, .. });
+    cast.until("bob's client decides", |cast| cast.saw("bob", alarm) || cast.heard("bob").len() > 2).await?;
     let blobs = cast.blobs("alice", "bob").split_off(before);
     // Both texts are short: from here on both are padding, and under one key both would look alike.
     let padding = |blob: &Vec<u8>| blob[OVERHEAD - 16 + 256..OVERHEAD - 16 + 512].to_vec();
     let repeated = blobs.len() == 2 && padding(&blobs[0]) == padding(&blobs[1]);
-    let alarmed = cast.saw("bob", |event| matches!(event, Event::Alarm { alarm: Alarm::CounterReused, .. }));
+    let alarmed = cast.saw("bob", alarm);
     let got = if repeated { vec!["the difference of the two texts".to_owned()] } else { Vec::new() };
     Ok(Outcome::new(repeated || !alarmed, got, cast.screen("bob")))
 }

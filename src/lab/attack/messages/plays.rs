@@ -1,5 +1,7 @@
 //! The attacks on mail, played.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use super::FORGERY;
@@ -39,7 +41,11 @@ fn marks(cast: &Cast) -> Vec<String> {
     cast.messages("bob").into_iter().map(said).collect()
 }
 
-fn forged(house: &mut House) -> usize {
+/// How long forgeries may take to be noticed.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// How many things the relay has done since last asked.
+fn notes(house: &mut House) -> usize {
     house.notes().iter().filter(|note| matches!(note, Note::Did(_))).count()
 }
 
@@ -74,15 +80,19 @@ pub(super) async fn altered(side: Side, alter: Alter) -> Result<Outcome> {
     cast.tell("alice", "bob", said).await?;
     cast.tell("bob", "alice", "I will").await?;
     cast.tell("alice", "bob", "good").await?;
-    cast.wait(MOMENT).await;
-    Ok(unharmed(cast, &[said, "good"]))
+    Ok(unharmed(cast, &[said, "good"]).await)
 }
 
-/// Bob read just this, in order, and everything else was put aside quietly.
-fn unharmed(mut cast: Cast, said: &[&str]) -> Outcome {
-    let forged = forged(&mut cast.house);
-    let aside = ["alice", "bob", "carol"].iter().map(|name| cast.count(name, set_aside)).sum::<usize>();
-    let alarms = PAIR.iter().map(|name| cast.count(name, alarm)).sum::<usize>();
+/// Bob read just this, in order, and everything else was put aside quietly, or an alarm was raised about it.
+async fn unharmed(mut cast: Cast, said: &[&str]) -> Outcome {
+    let (mut forged, mut aside, mut alarms) = (0, 0, 0);
+    cast.within(SETTLE, |cast| {
+        forged += notes(&mut cast.house);
+        aside = ["alice", "bob", "carol"].iter().map(|name| cast.count(name, set_aside)).sum();
+        alarms = PAIR.iter().map(|name| cast.count(name, alarm)).sum();
+        forged > 0 && aside + alarms == forged
+    })
+    .await;
     // What is shown came under the id that its writer gave it, not under one that was made up.
     let ids: Vec<MessageId> = cast.house.proxy.seen().iter().map(|seen| seen.id).collect();
     let genuine = |message: &StoredMessage| message.arrival == Arrival::InOrder && ids.contains(&message.id);
@@ -112,7 +122,7 @@ pub(super) async fn replay(side: Side) -> Result<Outcome> {
     cast.wait(MOMENT).await;
     let (heard, alarms) = (cast.heard("bob"), cast.count("bob", alarm) + cast.count("alice", alarm));
     let taken = heard != ["pay him 100", "thank you"] || cast.heard("alice") != ["done"] || alarms > 0;
-    let forged = forged(&mut cast.house);
+    let forged = notes(&mut cast.house);
     let mut did = vec![format!("{forged} copies were delivered, {alarms} alarms")];
     did.extend(marks(&cast));
     Ok(Outcome::new(taken, if taken { heard } else { Vec::new() }, did))
@@ -173,8 +183,7 @@ pub(super) async fn splice(side: Side) -> Result<Outcome> {
     // Both leave at once: both carry the handshake.
     cast.say("alice", "bob", "yes, I will marry you")?;
     cast.tell("alice", "bob", "on Friday").await?;
-    cast.wait(MOMENT * 2).await;
-    Ok(unharmed(cast, &["yes, I will marry you", "on Friday"]))
+    Ok(unharmed(cast, &["yes, I will marry you", "on Friday"]).await)
 }
 
 /// What naive Bob reads, one after the other; nothing marks anything.
@@ -252,10 +261,14 @@ pub(super) async fn forge_receipt(side: Side) -> Result<Outcome> {
         if side == Side::Control { Cast::open(hands, &PAIR).await? } else { Cast::new(hands, &PAIR).await? };
     cast.say("alice", "bob", "the house is on fire")?;
     let stands =
-        |cast: &Cast, at| cast.saw("alice", |event| matches!(event, Event::State { state, .. } if *state == at));
-    cast.until("the relay accepts", |cast| stands(cast, StoredState::Accepted)).await?;
-    cast.within(MOMENT * 2, |cast| stands(cast, StoredState::Delivered)).await;
-    let taken = stands(&cast, StoredState::Delivered);
+        |cast: &Cast, at| cast.count("alice", |event| matches!(event, Event::State { state, .. } if *state == at));
+    // What stands before an acceptance has come by then: so the receipts for the second text, which leaves without delay and can
+    // be guessed, have come when the third one is accepted.
+    for n in 1..=3 {
+        cast.until("the relay accepts", |cast| stands(cast, StoredState::Accepted) == n).await?;
+        cast.say("alice", "bob", "come at once")?;
+    }
+    let taken = stands(&cast, StoredState::Delivered) > 0;
     let state = if taken { "delivered" } else { "at the relay, and no more" };
     let did = vec![format!("alice's screen: her message is {state}"), format!("bob read {}", cast.heard("bob").len())];
     let got = if taken { vec!["alice believes that bob has read it".to_owned()] } else { Vec::new() };
