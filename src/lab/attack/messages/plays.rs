@@ -9,7 +9,7 @@ use super::hands::{
     Alter, Altered, ForgeOpen, ForgeReceipt, ForgeSender, HoldBack, Late, Oversized, Reflect, Reorder, Replay, Splice,
     Swallow,
 };
-use crate::client::contacts::Arrival;
+use crate::client::contacts::{Arrival, Mode};
 use crate::client::messenger::Event;
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::clock::Clock;
@@ -260,17 +260,30 @@ pub(super) async fn forge_receipt(side: Side) -> Result<Outcome> {
     let mut cast =
         if side == Side::Control { Cast::open(hands, &PAIR).await? } else { Cast::new(hands, &PAIR).await? };
     cast.say("alice", "bob", "the house is on fire")?;
-    let stands =
-        |cast: &Cast, at| cast.count("alice", |event| matches!(event, Event::State { state, .. } if *state == at));
+    let stands = |cast: &Cast, at, sealed| {
+        let so =
+            |event: &Event| matches!(event, Event::State { state, sealed: way, .. } if *state == at && *way == sealed);
+        cast.count("alice", so)
+    };
+    let sealed = side == Side::Real;
     // What stands before an acceptance has come by then: so the receipts for the second text, which leaves without delay and can
     // be guessed, have come when the third one is accepted.
     for n in 1..=3 {
-        cast.until("the relay accepts", |cast| stands(cast, StoredState::Accepted) == n).await?;
+        cast.until("the relay accepts", |cast| stands(cast, StoredState::Accepted, sealed) == n).await?;
         cast.say("alice", "bob", "come at once")?;
     }
-    let taken = stands(&cast, StoredState::Delivered) > 0;
+    // Nor do open receipts count for what was sealed when the conversation is opened.
+    cast.client("alice").set_mode(&id("bob"), Mode::Open)?;
+    for n in 1..=2 {
+        cast.say("alice", "bob", "in the open")?;
+        cast.until("the relay confirms", |cast| stands(cast, StoredState::Delivered, false) >= n).await?;
+    }
+    let taken = stands(&cast, StoredState::Delivered, sealed) > 0;
     let state = if taken { "delivered" } else { "at the relay, and no more" };
-    let did = vec![format!("alice's screen: her message is {state}"), format!("bob read {}", cast.heard("bob").len())];
+    let did = vec![
+        format!("alice's screen: her message is {state}"),
+        format!("bob has read {} of them", cast.heard("bob").len()),
+    ];
     let got = if taken { vec!["alice believes that bob has read it".to_owned()] } else { Vec::new() };
     Ok(Outcome::new(taken, got, did))
 }
