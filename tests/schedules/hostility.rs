@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use blindrelay::clock::Clock;
 use blindrelay::lab::attack;
 use blindrelay::lab::fuzz::{self, Fuzzed, Weakness};
+use blindrelay::lab::hand::{Act, Hands};
+use blindrelay::wire::{ClientFrame, Envelope, MessageId, Payload, RelayFrame, UserId};
 
 /// Steps of one seed, before the lies stop.
 const STEPS: u32 = 100;
@@ -55,6 +58,25 @@ fn whatever_lies_are_mixed_nothing_is_read_forged_or_shown_twice_and_all_recover
     let untold: Vec<&str> = tellable.map(|attack| attack.name).filter(|name| !lies.contains_key(name)).collect();
     assert!(one.is_some() || untold.is_empty(), "never told: {untold:?}");
     assert!(one.is_some() || sum(|fuzzed| fuzzed.noticed) > 100, "so many lies, and nobody notices");
+}
+
+#[test]
+fn no_lie_falls_over_mail_that_another_lie_has_cut() {
+    let [alice, bob] = ["alice", "bob"].map(|name| name.parse::<UserId>().unwrap());
+    let mut passed = 0;
+    for attack in attack::all().filter(|attack| attack.hand().is_ok()) {
+        let (mut hands, _notes) = Hands::new(vec![attack.hand().unwrap()], 1, Clock::manual(1_000_000));
+        for (seq, first) in (0..).zip([1, 2].repeat(8)) {
+            let blob = vec![first; [0, 1, 2, 40, 299, 300, 511, 1_400][usize::try_from(seq).unwrap() / 2]];
+            let payload = Payload::Sealed(blob.into());
+            let id = MessageId([u8::try_from(seq).unwrap(); 16]);
+            let up = ClientFrame::Send { id, to: alice.clone(), payload: payload.clone() };
+            let envelope = Envelope { seq, id, from: alice.clone(), to: bob.clone(), at: 0, payload };
+            let down = Act::Client(bob.clone(), RelayFrame::Deliver(envelope));
+            passed += hands.through(vec![Act::Relay(bob.clone(), up), down]).len();
+        }
+    }
+    assert!(passed > 500, "{passed}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) const TAMPER: Alter = (
             copy[at] ^= 1 << table.rng.random_range(0..8);
             copy
         };
-        (0..8).map(flip).collect()
+        (0..if blob.is_empty() { 0 } else { 8 }).map(flip).collect()
     },
     |text| text.replace("100", "900"),
 );
@@ -37,9 +37,8 @@ pub(super) const TAMPER: Alter = (
 /// The end cut off.
 pub(super) const TRUNCATE: Alter = (
     |blob, _| {
-        [blob.len() - 1, blob.len() - 16, blob.len() - 512, blob.len() / 2]
-            .map(|length| blob[..length].to_vec())
-            .to_vec()
+        // Another hand may have cut it before.
+        [1, 16, 512, blob.len() / 2].map(|cut| blob[..blob.len().saturating_sub(cut)].to_vec()).to_vec()
     },
     |text| text.split(' ').take(2).collect::<Vec<_>>().join(" "),
 );
@@ -132,11 +131,12 @@ impl Hand for Splice {
             let blob = &blob.0;
             let mut made = Vec::new();
             if let Some(last) = self.last.insert((envelope.from.clone(), who.clone()), blob.clone()) {
-                let (here, there) = (blob.len() - 300, last.len() - 300);
+                let (here, there) = (blob.len().saturating_sub(300), last.len().saturating_sub(300));
                 made.extend([[&blob[..here], &last[there..]].concat(), [&last[..there], &blob[here..]].concat()]);
-                if blob[0] == KIND_FIRST {
-                    let handshake = HANDSHAKE_LEN + usize::from(blob[1]);
-                    made.push([&[KIND_MESSAGE], &blob[1 + handshake..]].concat());
+                if let [KIND_FIRST, name, ..] = blob[..]
+                    && let Some(rest) = blob.get(1 + HANDSHAKE_LEN + usize::from(name)..)
+                {
+                    made.push([&[KIND_MESSAGE], rest].concat());
                 }
             }
             for blob in made {

@@ -79,8 +79,10 @@ pub(super) async fn altered(side: Side, alter: Alter) -> Result<Outcome> {
     let mut cast = Cast::new(one(Altered(alter)), &PAIR).await?;
     cast.tell("alice", "bob", said).await?;
     cast.tell("bob", "alice", "I will").await?;
-    cast.tell("alice", "bob", "good").await?;
-    Ok(unharmed(cast, &[said, "good"]).await)
+    // Two at once: the first turns the ratchet, the second is in a chain that is known.
+    cast.say("alice", "bob", "good")?;
+    cast.tell("alice", "bob", "till then").await?;
+    Ok(unharmed(cast, &[said, "good", "till then"]).await)
 }
 
 /// Bob read just this, in order, and everything else was put aside quietly, or an alarm was raised about it.
