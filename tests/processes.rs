@@ -10,6 +10,7 @@
 mod processes {
     mod ads;
     mod agreements;
+    mod attacks;
     mod bad_input;
     mod cases;
     mod chats;

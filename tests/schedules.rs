@@ -15,12 +15,10 @@
 
 #[path = "schedules/ending.rs"]
 mod ending;
-#[path = "schedules/oracle.rs"]
-mod oracle;
+#[path = "schedules/hostility.rs"]
+mod hostility;
 #[path = "schedules/person.rs"]
 mod person;
-#[path = "schedules/relay.rs"]
-mod relay;
 #[path = "schedules/steps.rs"]
 mod steps;
 #[path = "schedules/world.rs"]
@@ -31,7 +29,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oracle::{Broken, Check, Rule};
+use blindrelay::lab::model::oracle::{Broken, Check, Rule};
 use world::{Weakness, Weather, World};
 
 /// Steps of one schedule, before the faults stop.

@@ -83,6 +83,9 @@ enum Command {
     /// Show it on one page for a lecture hall: Alice, the relay, the partner, Bob, and a guided tour
     #[cfg(all(feature = "ends", feature = "relay"))]
     Stage(stage::Args),
+    /// The laboratory: attacks performed, and a month of made-up life
+    #[cfg(all(feature = "ends", feature = "relay"))]
+    Lab(lab::Args),
     /// Talk with somebody, line by line
     #[cfg(feature = "ends")]
     Chat(chat::Args),
@@ -116,9 +119,6 @@ enum Command {
     /// StreamCo, the fictional partner: what it reads, does and counts through the partner API
     #[cfg(feature = "relay")]
     Streamco(streamco::Args),
-    /// Experiments: a month of made-up messages
-    #[cfg(all(feature = "ends", feature = "relay"))]
-    Lab(lab::Args),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -143,6 +143,8 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         #[cfg(all(feature = "ends", feature = "relay"))]
         Command::Stage(args) => stage::run(args),
+        #[cfg(all(feature = "ends", feature = "relay"))]
+        Command::Lab(args) => lab::run(args, home),
         #[cfg(feature = "ends")]
         Command::Chat(args) => chat::run(args, &Home::resolve(home)?),
         #[cfg(feature = "ends")]
@@ -165,8 +167,6 @@ pub fn main() -> ExitCode {
         Command::Account(args) => account::run(args, &Home::resolve(home)?),
         #[cfg(feature = "relay")]
         Command::Streamco(args) => streamco::run(args, &Home::resolve(home)?),
-        #[cfg(all(feature = "ends", feature = "relay"))]
-        Command::Lab(args) => lab::run(args, &Home::resolve(home)?),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "blindrelay", &mut script);

@@ -119,7 +119,9 @@ impl Naive {
         }
     }
 
-    fn key(&self, peer: &UserId) -> Option<Secret<32>> {
+    /// The one key for a peer: what a thief of the device finds. None before the peer's key was learnt.
+    #[must_use]
+    pub fn key(&self, peer: &UserId) -> Option<Secret<32>> {
         key(&self.keys, self.peers.get(peer)?).ok()
     }
 }

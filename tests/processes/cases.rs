@@ -124,6 +124,12 @@ pub const CASES: &[Case] = &[
     }),
     ("a script that is none", |home| run(home, &["demo", "--script", "-"], "\n \n")),
     ("a script that is not UTF-8", |home| run_command(blindrelay(home, &["demo", "--script", "-"]), b"alice: \xff\n")),
+    ("an attack that is none", |home| run(home, &["lab", "attack", "swap-keys"], "")),
+    ("an attack that takes more than a relay", |home| run(home, &["lab", "relay", "--attack", "copy-vault"], "")),
+    ("a lying relay before no relay", |home| {
+        let url = with_relay(home, str::to_owned);
+        run(home, &["lab", "relay", "--attack", "replay", "--upstream", &url], "")
+    }),
 ];
 
 /// With a relay on this home, which is gone afterwards.

@@ -6,9 +6,9 @@ use blindrelay::client::contacts::Mode;
 use blindrelay::client::vault::StoredState;
 use blindrelay::wire::MessageId;
 
-use super::oracle::{Broken, Check, Rule, Said, brief, broken};
 use super::steps;
 use super::world::{Weather, World};
+use blindrelay::lab::model::oracle::{Broken, Check, Rule, Said, brief, broken};
 
 /// The most sessions that two people keep: with more, the oldest are forgotten and what comes late in them is lost.
 const SESSIONS: usize = 4;

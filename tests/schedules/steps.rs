@@ -5,9 +5,9 @@ use blindrelay::protocol::params::DAY;
 use blindrelay::wire::{Content, Envelope, MessageId, Payload};
 use rand::{RngExt, SeedableRng, rngs::ChaCha20Rng};
 
-use super::oracle::Check;
-use super::relay::tamper;
 use super::world::{Weakness, Weather, World};
+use blindrelay::lab::model::oracle::Check;
+use blindrelay::lab::model::relay::tamper;
 
 type Step = fn(&mut World) -> Check;
 

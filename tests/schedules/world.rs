@@ -10,9 +10,9 @@ use blindrelay::protocol::params::DAY;
 use rand::{RngExt, SeedableRng, rngs::ChaCha20Rng};
 use tempfile::TempDir;
 
-use super::oracle::{Check, Ledger, Oracle, Rule, broken};
 use super::person::Person;
-use super::relay::Relay;
+use blindrelay::lab::model::oracle::{Check, Ledger, Oracle, Rule, broken};
+use blindrelay::lab::model::relay::Relay;
 
 /// How bad it gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -199,7 +199,8 @@ impl Vault {
         let unusable = |error| VaultError::Io(path.to_owned(), error);
         path.parent().map_or(Ok(()), private_dir).and_then(|()| private_file(path)).map_err(unusable)?;
         self.rows().set_clean(true)?;
-        self.db.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        // A path is bytes, not always UTF-8.
+        self.db.execute("VACUUM INTO CAST(?1 AS TEXT)", [path.as_os_str().as_encoded_bytes()])?;
         Ok(())
     }
 

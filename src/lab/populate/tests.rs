@@ -108,6 +108,9 @@ fn what_is_written_is_for_its_owner_alone_and_a_home_in_use_is_left_alone() {
     let refused = populate(&home, settings, |_, _| {}).unwrap_err().to_string();
     assert!(refused.contains("is not empty"), "{refused}");
     assert!(before == files(home.path()));
-    // The control: the same into a fresh one.
-    populate(&Home::resolve(Some(dir.path().join("fresh"))).unwrap(), settings, |_, _| {}).unwrap();
+    // The control: the same into a fresh one, whatever it is called.
+    let fresh = dir.path().join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"fresh\xff"));
+    populate(&Home::resolve(Some(fresh.clone())).unwrap(), settings, |_, _| {}).unwrap();
+    assert!(fs::metadata(fresh.join("users/alice.vault")).unwrap().len() > 0);
+    assert!(fs::metadata(fresh.join("relay/relay.db")).unwrap().len() > 0);
 }

@@ -13,8 +13,7 @@ use serde::Serialize;
 use super::board::Shown;
 use crate::client::messenger::Messenger;
 use crate::client::vault::VaultError;
-use crate::protocol::session::Recipient;
-use crate::protocol::{IdentityKeyPair, IdentityStatement, PreKeyStore, Sessions, content};
+use crate::lab::copied::CopiedKeys;
 use crate::wire::{Content, UserId};
 
 /// How many of the thief's later attempts stay on the screen.
@@ -23,11 +22,7 @@ const SHOWN: usize = 6;
 /// A copy of one user's keys.
 #[derive(Debug)]
 pub(super) struct Thief {
-    me: IdentityKeyPair,
-    prekeys: PreKeyStore,
-    sessions: Sessions,
-    pinned: Option<IdentityStatement>,
-    peer: UserId,
+    keys: CopiedKeys,
     /// The relay's number of the last message that was there when the keys were copied.
     pub(super) since: u64,
     loot: Loot,
@@ -60,18 +55,8 @@ pub struct Attempt {
 impl Thief {
     /// Copies what the device has.
     pub(super) fn copy(device: &Messenger, peer: &UserId) -> Result<Self, VaultError> {
-        let rows = device.rows();
-        let (me, _) = rows.identity()?;
-        let loot = Loot { of: me.id().to_string(), old: 0, old_opened: 0, new: VecDeque::new() };
-        Ok(Self {
-            me,
-            prekeys: rows.prekeys()?,
-            sessions: rows.sessions(peer)?,
-            pinned: rows.contact(peer)?.and_then(|contact| contact.identity),
-            peer: peer.clone(),
-            since: 0,
-            loot,
-        })
+        let loot = Loot { of: device.id().to_string(), old: 0, old_opened: 0, new: VecDeque::new() };
+        Ok(Self { keys: CopiedKeys::of(device, peer)?, since: 0, loot })
     }
 
     /// Tries a blob that the relay had before the theft.
@@ -81,13 +66,13 @@ impl Thief {
     pub(super) fn try_old(&mut self, blob: &str, now: u64) -> Result<(), base64::DecodeError> {
         let blob = STANDARD.decode(blob)?;
         self.loot.old += 1;
-        self.loot.old_opened += usize::from(self.open(&blob, now).is_some());
+        self.loot.old_opened += usize::from(self.keys.open(&blob, now).is_some());
         Ok(())
     }
 
     /// Tries a blob that came after it.
     pub(super) fn try_new(&mut self, n: u64, blob: &[u8], now: u64) {
-        let content = self.open(blob, now);
+        let content = self.keys.open(blob, now);
         let opened = content.is_some();
         let text = match content {
             Some(Content::Text { text, .. }) => Some(Shown::of(&text)),
@@ -101,17 +86,5 @@ impl Thief {
 
     pub(super) fn loot(&self) -> &Loot {
         &self.loot
-    }
-
-    fn open(&mut self, blob: &[u8], now: u64) -> Option<Content> {
-        let recipient = Recipient {
-            me: &self.me,
-            prekeys: &self.prekeys,
-            from: &self.peer,
-            pinned: self.pinned.as_ref(),
-            remembered: &|_| false,
-        };
-        let opened = self.sessions.decrypt(recipient, blob, now, &mut rand::rng()).ok()?;
-        content::decode(&opened.text).ok()
     }
 }

@@ -19,12 +19,16 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::sql::Rows;
 use crate::wire::{Content, UserId};
 
-/// In which messages a user took part, and how far the index has come; `first` tells another relay's database, which begins with another id.
+/// In which messages a user took part, the sums by conversation, and how far the index has come; `first` tells another relay's database, which begins with another id.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS derived.done (seq INTEGER NOT NULL, first BLOB);
 CREATE TABLE IF NOT EXISTS derived.took_part (
   user INTEGER NOT NULL, seq INTEGER NOT NULL, peer INTEGER NOT NULL, sealed INTEGER NOT NULL,
   PRIMARY KEY (user, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS derived.with_one ON took_part (user, peer, seq);
+CREATE TABLE IF NOT EXISTS derived.threads (
+  user INTEGER NOT NULL, peer INTEGER NOT NULL, messages INTEGER NOT NULL, sealed INTEGER NOT NULL, latest INTEGER NOT NULL,
+  PRIMARY KEY (user, peer)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS derived.forgotten (seq INTEGER PRIMARY KEY);
 CREATE VIRTUAL TABLE IF NOT EXISTS derived.texts USING fts5 (
   who, text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');
@@ -34,6 +38,12 @@ INSERT INTO derived.texts (texts, rank) VALUES ('secure-delete', 1);
 const ADD: &str = "
 INSERT INTO took_part SELECT sender, seq, recipient, sealed FROM messages WHERE seq > ?1 AND seq <= ?2 UNION ALL
                       SELECT recipient, seq, sender, sealed FROM messages WHERE seq > ?1 AND seq <= ?2 AND recipient <> sender";
+const ADD_SUMS: &str = "
+INSERT INTO threads SELECT user, peer, count(*), sum(sealed), max(seq) FROM (
+  SELECT sender AS user, recipient AS peer, sealed, seq FROM messages WHERE seq > ?1 AND seq <= ?2 UNION ALL
+  SELECT recipient, sender, sealed, seq FROM messages WHERE seq > ?1 AND seq <= ?2 AND recipient <> sender)
+WHERE true GROUP BY user, peer ON CONFLICT (user, peer) DO UPDATE SET
+  messages = messages + excluded.messages, sealed = sealed + excluded.sealed, latest = max(latest, excluded.latest)";
 const ADD_TEXTS: &str = "
 INSERT INTO texts (rowid, who, text)
 SELECT seq, 'u' || sender || ' u' || recipient, json_extract(said, '$.text')
@@ -80,10 +90,11 @@ pub(in crate::relay) fn catch_up(db: &Connection) -> rusqlite::Result<bool> {
     at_once(db, || {
         if same.is_none() {
             db.execute_batch(
-                "DELETE FROM took_part; DELETE FROM forgotten; INSERT INTO texts (texts) VALUES ('delete-all');",
+                "DELETE FROM took_part; DELETE FROM threads; DELETE FROM forgotten; INSERT INTO texts (texts) VALUES ('delete-all');",
             )?;
         }
         db.prepare_cached(ADD)?.execute([done, next])?;
+        db.prepare_cached(ADD_SUMS)?.execute([done, next])?;
         db.prepare_cached(ADD_TEXTS)?.execute([done, next])?;
         db.execute("DELETE FROM done", [])?;
         db.execute("INSERT INTO done VALUES (?1, ?2)", params![next, first]).map(|_| ())

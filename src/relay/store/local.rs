@@ -82,7 +82,8 @@ impl LocalRelay {
     /// # Errors
     /// [`StoreError::Db`] if the file holds something, or cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
-        self.db.execute("VACUUM INTO ?1", [path.to_string_lossy()])?;
+        // A path is bytes, not always UTF-8.
+        self.db.execute("VACUUM INTO CAST(?1 AS TEXT)", [path.as_os_str().as_encoded_bytes()])?;
         Ok(())
     }
 }

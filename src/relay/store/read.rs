@@ -115,10 +115,9 @@ pub(in crate::relay) fn threads(
     limit: u32,
 ) -> SqlResult<Option<Vec<Thread>>> {
     let Some(n) = number(db, user)? else { return Ok(None) };
-    let sql = "SELECT u.name, t.messages, t.sealed, m.at, m.sealed, m.body, t.latest FROM (
-                 SELECT peer, count(*) AS messages, sum(sealed) AS sealed, max(seq) AS latest FROM took_part
-                 WHERE user = ?1 GROUP BY peer HAVING max(seq) < ?2 ORDER BY max(seq) DESC LIMIT ?3) t
-               JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest ORDER BY t.latest DESC";
+    let sql = "SELECT u.name, t.messages, t.sealed, m.at, m.sealed, m.body, t.latest FROM threads t
+               JOIN users u ON u.n = t.peer JOIN messages m ON m.seq = t.latest
+               WHERE t.user = ?1 AND t.latest < ?2 ORDER BY t.latest DESC LIMIT ?3";
     let mut query = db.prepare_cached(sql)?;
     let mut rows = query.query(params![n, signed(before), limit])?;
     let mut threads = Vec::new();
@@ -154,9 +153,10 @@ pub(in crate::relay) fn messages(
             peer => peer,
         },
     };
+    let one = if peer.is_some() { "AND peer = ?4" } else { "AND ?4 IS NULL" };
     let sql = format!(
-        "{MESSAGE} WHERE m.seq IN (SELECT seq FROM took_part WHERE user = ?1 AND seq > ?2 AND (?4 IS NULL OR peer = ?4)
-                                   ORDER BY seq LIMIT ?3) ORDER BY m.seq"
+        "{MESSAGE} WHERE m.seq IN (SELECT seq FROM took_part WHERE user = ?1 AND seq > ?2 {one} ORDER BY seq LIMIT ?3)
+         ORDER BY m.seq"
     );
     let mut query = db.prepare_cached(&sql)?;
     collect(query.query(params![n, signed(after), limit, peer])?).map(Some)

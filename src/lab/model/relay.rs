@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use blindrelay::wire::{
-    Bytes, ClientFrame, Content, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId, Welcome,
-};
+use crate::wire::{Bytes, ClientFrame, Content, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId, Welcome};
 use rand::{Rng, RngExt};
 
-#[derive(Default)]
+/// A relay.
+#[derive(Debug, Default)]
 pub struct Relay {
     accounts: BTreeMap<UserId, Account>,
     stored: BTreeSet<(UserId, MessageId)>,
@@ -20,7 +19,7 @@ pub struct Relay {
     pub hoard: Vec<Envelope>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Account {
     identity: Option<Bytes>,
     prekey: Option<Bytes>,

@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use blindrelay::client::contacts::{Arrival, Mode};
-use blindrelay::client::vault::StoredMessage;
-use blindrelay::protocol::message::HANDSHAKE_LEN;
-use blindrelay::wire::{Bytes, ClientFrame, Content, MessageId, Payload, UserId};
+use crate::client::contacts::{Arrival, Mode};
+use crate::client::vault::StoredMessage;
+use crate::protocol::message::HANDSHAKE_LEN;
+use crate::wire::{Bytes, ClientFrame, Content, MessageId, Payload, UserId};
 use sha2::{Digest, Sha256};
 
-/// What must hold. Each has a control that breaks it: see `controls` in the test.
+/// What must hold. Each has a control that breaks it, in `tests/schedules.rs` or `tests/schedules/hostility.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// Each text is shown once, with exactly its bytes.
@@ -34,29 +34,46 @@ pub enum Rule {
     NothingLeftBehind,
     /// Nobody is alarmed unless somebody lies.
     NoFalseAlarm,
+    /// No key takes another's place, and no conversation opens, unless a user says so.
+    TrustNotRaised,
+    /// Whoever carries the mail has not read it.
+    NothingRead,
 }
 
 /// A rule was broken.
 #[derive(Debug)]
 pub struct Broken(pub Rule, pub String);
 
+/// Whether all holds.
 pub type Check = Result<(), Broken>;
 
+/// It does not.
+///
+/// # Errors
+/// Always.
 pub fn broken(rule: Rule, what: impl Into<String>) -> Check {
     Err(Broken(rule, what.into()))
 }
 
+/// A text that was said.
+#[derive(Debug)]
 pub struct Said {
+    /// By whom.
     pub from: UserId,
+    /// To whom.
     pub to: UserId,
+    /// What.
     pub text: String,
+    /// Under which id.
     pub id: MessageId,
+    /// With which number.
     pub counter: u64,
+    /// When, by its writer's clock.
     pub at: u64,
 }
 
 /// What one person's vault knows: copied and restored with it.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ledger {
     /// Mine: peer, counter, and whether sealed → which of all the texts.
     mine: BTreeMap<(UserId, u64, bool), usize>,
@@ -66,10 +83,13 @@ pub struct Ledger {
     heard: BTreeMap<(UserId, bool), BTreeSet<u64>>,
 }
 
-#[derive(Default)]
+/// What was said, what was shown, and what left.
+#[derive(Debug, Default)]
 pub struct Oracle {
+    /// All texts, in the order in which they were said.
     pub said: Vec<Said>,
     by_text: HashMap<String, usize>,
+    /// What each person's vault knows.
     pub ledgers: BTreeMap<UserId, Ledger>,
     /// Shown in some life of some vault.
     pub ever_shown: BTreeSet<usize>,
@@ -95,10 +115,12 @@ pub struct Oracle {
 }
 
 impl Oracle {
+    /// What a person's vault knows.
     pub fn ledger(&mut self, who: &UserId) -> &mut Ledger {
         self.ledgers.entry(who.clone()).or_default()
     }
 
+    /// A text was said.
     pub fn said(&mut self, from: &UserId, message: &StoredMessage) {
         let StoredMessage { peer, counter, sealed, at, text, id, .. } = message;
         let n = self.said.len();
@@ -109,6 +131,9 @@ impl Oracle {
     }
 
     /// A text appears on somebody's screen.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
     pub fn shown(&mut self, to: &UserId, message: &StoredMessage, mode: Mode) -> Check {
         let StoredMessage { peer, text, counter, sealed, arrival, .. } = message;
         self.arrived(to, peer, (*counter, *sealed), *arrival)?;
@@ -153,6 +178,9 @@ impl Oracle {
     }
 
     /// A text of mine is marked as delivered.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
     pub fn delivered(&mut self, from: &UserId, to: &UserId, (counter, sealed): (u64, bool)) -> Check {
         let Some(&n) = self.ledger(from).mine.get(&(to.clone(), counter, sealed)) else {
             return broken(Rule::DeliveredWasShown, format!("{from}: number {counter} to {to} was never said"));
@@ -167,9 +195,12 @@ impl Oracle {
     }
 
     /// A frame leaves somebody's machine.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
     pub fn leaves(&mut self, from: &UserId, frame: &ClientFrame) -> Check {
         let ClientFrame::Send { id, to, payload } = frame else { return Ok(()) };
-        let bytes = serde_json::to_vec(payload).unwrap();
+        let bytes = serde_json::to_vec(payload).expect("a payload is plain data with text keys");
         let hash = Sha256::digest(&bytes).into();
         if *self.payloads.entry(*id).or_insert(hash) != hash && !self.restored.contains(from) {
             return broken(Rule::NoKeyTwice, format!("{from} sends {id} again with other bytes"));
@@ -195,6 +226,9 @@ impl Oracle {
     }
 
     /// What the vault says about texts of mine that left open.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
     pub fn labelled(&self, from: &UserId, message: &StoredMessage) -> Check {
         if message.outgoing && message.sealed && self.opened.contains(&message.id) {
             let what = format!("{from} has {} as sealed, and it left open", brief(&message.text));
@@ -205,11 +239,13 @@ impl Oracle {
 }
 
 /// The handshake that a blob carries, or nothing.
+#[must_use]
 pub fn handshake(blob: &[u8]) -> &[u8] {
     if blob[0] == 1 { &blob[1..][..HANDSHAKE_LEN + usize::from(blob[1])] } else { &[] }
 }
 
 /// The start of a text, for a person: its number is in it.
+#[must_use]
 pub fn brief(text: &str) -> String {
     format!("{:?}", text.chars().take(12).collect::<String>())
 }
