@@ -1,4 +1,4 @@
-//! `blindrelay account …`: a user's own side of the platform, with the token of their mailbox.
+//! `blindrelay account …`, and `/account …` in a chat: a user's own side of the platform, with the token of their mailbox.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::platform::{ask, day, lines, reading, text, words};
 use super::{ads, me};
 use crate::home::Home;
-use crate::wire::{UserId, sanitise, sanitise_json};
+use crate::wire::{RelayUrl, Token, UserId, sanitise, sanitise_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -61,8 +61,53 @@ struct Asked {
     common: me::Args,
 }
 
+/// What a user asks of the platform, and how its answer is told.
+pub(super) struct Question {
+    method: Method,
+    path: String,
+    told: fn(&Value) -> String,
+}
+
+impl Question {
+    fn connect(partner: &UserId) -> Self {
+        Self { method: Method::PUT, path: format!("connections/{partner}"), told: connected }
+    }
+
+    fn disconnect(partner: &UserId) -> Self {
+        Self { method: Method::DELETE, path: format!("connections/{partner}"), told: disconnected }
+    }
+
+    fn disclosures() -> Self {
+        Self { method: Method::GET, path: "disclosures".to_owned(), told: disclosures }
+    }
+
+    fn ads() -> Self {
+        Self { method: Method::GET, path: "ads".to_owned(), told: ads::choice }
+    }
+
+    /// The words after `/account` in a chat.
+    pub(super) fn read(words: &str) -> Result<Self> {
+        match words.split_whitespace().collect::<Vec<_>>()[..] {
+            ["connect", partner] => Ok(Self::connect(&partner.parse()?)),
+            ["disconnect", partner] => Ok(Self::disconnect(&partner.parse()?)),
+            ["disclosures"] => Ok(Self::disclosures()),
+            ["ads"] => Ok(Self::ads()),
+            _ => bail!("/account connect NAME, /account disconnect NAME, /account disclosures, or /account ads"),
+        }
+    }
+
+    fn ask(&self, url: &RelayUrl, token: &Token, me: &UserId) -> Result<Value> {
+        ask(url, token, self.method.clone(), &format!("/account/v1/{me}/{}", self.path), None)
+    }
+
+    /// The answer, in words.
+    pub(super) fn answer(&self, url: &RelayUrl, token: &Token, me: &UserId) -> Result<String> {
+        self.ask(url, token, me).map(|answer| (self.told)(&answer))
+    }
+}
+
 impl Asked {
-    fn ask(&self, home: &Home, me: &UserId, method: Method, path: &str) -> Result<Value> {
+    fn ask(&self, home: &Home, me: &UserId, question: &Question) -> Result<Value> {
         if !home.vault(me).exists() {
             bail!(
                 "{me} has no vault on this home; begin with `blindrelay chat {me}`, or name the home with --home DIR"
@@ -70,7 +115,7 @@ impl Asked {
         }
         let vault = self.common.vault(home, me)?;
         let (_, token) = vault.rows().identity()?;
-        let answer = ask(&self.common.url()?, &token, method, &format!("/account/v1/{me}/{path}"), None);
+        let answer = question.ask(&self.common.url()?, &token, me);
         vault.close()?;
         answer
     }
@@ -83,32 +128,27 @@ impl Asked {
 }
 
 pub(super) fn run(Args { command }: Args, home: &Home) -> Result<ExitCode> {
-    match command {
-        Command::Connect(With { me, partner, asked }) => {
-            let answer = asked.ask(home, &me, Method::PUT, &format!("connections/{partner}"))?;
-            asked.print(&answer, |answer| {
-                let (title, scopes) = (text(&answer["title"]), words(&answer["scopes"]));
-                format!(
-                    "{title} is connected: on your account it may {scopes}. Whoever writes with you was not asked.\n"
-                )
-            })
-        }
-        Command::Disconnect(With { me, partner, asked }) => {
-            let answer = asked.ask(home, &me, Method::DELETE, &format!("connections/{partner}"))?;
-            asked.print(&answer, |answer| {
-                let was = if answer["changed"] == true { "is not connected any more" } else { "was not connected" };
-                format!("{partner} {was}. What it has read it has.\n")
-            })
-        }
-        Command::Disclosures { me, partner, asked } => {
-            let mut answer = asked.ask(home, &me, Method::GET, "disclosures")?;
-            if let (Some(partner), Some(all)) = (&partner, answer["partners"].as_array_mut()) {
-                all.retain(|shown| shown["partner"] == partner.as_str());
-            }
-            asked.print(&answer, disclosures)
-        }
-        Command::Ads { me, asked } => asked.print(&asked.ask(home, &me, Method::GET, "ads")?, ads::choice),
+    let (me, question, asked, only) = match command {
+        Command::Connect(With { me, partner, asked }) => (me, Question::connect(&partner), asked, None),
+        Command::Disconnect(With { me, partner, asked }) => (me, Question::disconnect(&partner), asked, None),
+        Command::Disclosures { me, partner, asked } => (me, Question::disclosures(), asked, partner),
+        Command::Ads { me, asked } => (me, Question::ads(), asked, None),
+    };
+    let mut answer = asked.ask(home, &me, &question)?;
+    if let (Some(partner), Some(all)) = (&only, answer["partners"].as_array_mut()) {
+        all.retain(|shown| shown["partner"] == partner.as_str());
     }
+    asked.print(&answer, question.told)
+}
+
+fn connected(answer: &Value) -> String {
+    let (title, scopes) = (text(&answer["title"]), words(&answer["scopes"]));
+    format!("{title} is connected: on your account it may {scopes}. Whoever writes with you was not asked.\n")
+}
+
+fn disconnected(answer: &Value) -> String {
+    let was = if answer["changed"] == true { "is not connected any more" } else { "was not connected" };
+    format!("{} {was}. What it has read it has.\n", text(&answer["partner"]))
 }
 
 fn disclosures(answer: &Value) -> String {

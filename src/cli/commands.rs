@@ -18,6 +18,7 @@ const HELP: &str = "\
 /accept               take a changed key as theirs
 /reject               keep the key on record: the changed one is not theirs
 /report N [yes]       give their N-th latest text to the platform; without `yes` it only shows which
+/account WHAT         your account with the platform: connect NAME, disconnect NAME, disclosures, ads
 /who                  whom you have talked to, and how far you trust their keys
 /to NAME              talk to somebody else
 /open [N]             open their N-th latest StreamCo link; StreamCo learns when
@@ -39,6 +40,7 @@ pub(super) fn run(chat: &mut Chat, line: &str) -> Result<()> {
         ("/who", _) => who(chat),
         ("/to", name) => to(chat, name),
         ("/forget", what) => forget(chat, what),
+        ("/account", what) => account(chat, what),
         ("/quarantine", _) => quarantine(chat),
         ("/mode" | "/verify" | "/accept" | "/reject" | "/reset" | "/open" | "/report", argument) => {
             match chat.peer.clone() {
@@ -135,17 +137,37 @@ fn report(chat: &mut Chat, peer: &UserId, which: &str) -> Result<()> {
         return chat.screen.print(Tone::Quiet, &line);
     }
     let (_, token) = rows.identity()?;
-    // The request has a runtime of its own, and this thread has one already.
-    let asked =
-        std::thread::scope(|scope| scope.spawn(|| super::report::hand_over(&url, &token, &me, &message)).join());
-    let confirmed = asked.map_err(|_| anyhow::anyhow!("the request ended without an answer"))??;
+    let confirmed = elsewhere(|| super::report::hand_over(&url, &token, &me, &message))?;
     chat.screen.print(Tone::Quiet, &super::report::told_of(&message, confirmed))
+}
+
+/// What `blindrelay account` does, without closing the chat: a vault is open in one program only.
+#[cfg(feature = "relay")]
+fn account(chat: &mut Chat, what: &str) -> Result<()> {
+    let question = super::account::Question::read(what)?;
+    let (url, me) = (chat.url.clone(), chat.me.clone());
+    let (_, token) = chat.client.messenger().rows().identity()?;
+    let told = elsewhere(|| question.answer(&url, &token, &me))?;
+    chat.screen.print(Tone::Quiet, told.trim_end())
+}
+
+/// Waits for a request on a thread of its own: it has a runtime, and so has this thread.
+#[cfg(feature = "relay")]
+fn elsewhere<T: Send>(request: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let answer = std::thread::scope(|scope| scope.spawn(request).join());
+    answer.map_err(|_| anyhow::anyhow!("the request ended without an answer"))?
 }
 
 /// A build for the ends alone speaks to no platform.
 #[cfg(not(feature = "relay"))]
 fn report(_: &mut Chat, _: &UserId, _: &str) -> Result<()> {
     anyhow::bail!("this build has no platform to report to; build with the feature `relay` too")
+}
+
+/// Nor does anybody have an account there.
+#[cfg(not(feature = "relay"))]
+fn account(_: &mut Chat, _: &str) -> Result<()> {
+    anyhow::bail!("this build has no platform to ask; build with the feature `relay` too")
 }
 
 fn verify(chat: &mut Chat, peer: &UserId) -> Result<()> {

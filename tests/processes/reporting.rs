@@ -43,3 +43,30 @@ fn a_reported_message_is_a_claim_unless_the_platform_could_read_it_itself() {
     );
     assert_eq!((open.0.as_str(), open.1.as_str(), open.2.as_bool()), (Some("carol"), Some("open words"), Some(true)));
 }
+
+#[test]
+fn in_a_chat_a_user_connects_a_partner_and_is_told_of_it() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let on = |args: &[&str], input: &str| run(home.path(), &[args, &["--relay", &relay.url()]].concat(), input);
+    on(&["inbox", "alice"], "").ok();
+    let mut bob = Talk::chat(home.path(), &relay, "bob", "alice", &["--open"]);
+    bob.say("/account connect streamco");
+    bob.wait("! ");
+    on(&["platform", "agree", "streamco", "--scopes", "inbox.read"], "").ok();
+    bob.say("/account connect streamco");
+    bob.wait("StreamCo is connected: on your account it may inbox.read");
+    assert_eq!(on(&["streamco", "inbox", "bob"], "").ok(), "");
+    bob.say("/account disclosures");
+    bob.wait("inbox.read used 1 times");
+    bob.wait("This is the platform's word");
+    bob.say("/account ads");
+    bob.wait("nothing is known of bob");
+    bob.say("/account disconnect streamco");
+    bob.wait("streamco is not connected any more");
+    assert!(on(&["streamco", "inbox", "bob"], "").fails(1).contains("not connected this partner"));
+    bob.say("/account close");
+    bob.wait("/account connect NAME");
+    // The command cannot do it meanwhile: a vault is open in one program.
+    assert!(on(&["account", "connect", "bob", "streamco"], "").fails(1).contains("close that one first"));
+}
