@@ -236,6 +236,32 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_index_is_made_anew() {
+        let kept = Kept::new(tempfile::tempdir().unwrap());
+        for id in 1..=200 {
+            kept.say(id, "alice", "bob", &format!("the harbour {id}"));
+        }
+        assert_eq!(kept.found("bob", "harbour 7"), [7]);
+        let Kept { dir, db, archive } = kept;
+        drop((db, archive));
+        let file = dir.path().join("index.db");
+        let whole = std::fs::read(&file).unwrap();
+        let mut holes = whole.clone();
+        holes[4096..].fill(0xAA);
+        for damage in [b"no database at all".to_vec(), whole[..whole.len() / 2].to_vec(), holes] {
+            assert_ne!(damage, whole);
+            std::fs::write(&file, damage).unwrap();
+            let mut archive = read::open(&dir.path().join("relay.db")).unwrap();
+            let bob = "bob".parse().unwrap();
+            let found = read::ask(&mut archive, |db| {
+                while !catch_up(db)? {}
+                search(db, &bob, "harbour 7", u64::MAX, 9)
+            });
+            assert_eq!(found.unwrap().unwrap().len(), 1);
+        }
+    }
+
+    #[test]
     fn an_index_of_another_relay_is_made_anew() {
         let kept = Kept::new(tempfile::tempdir().unwrap());
         kept.say(1, "alice", "bob", "the harbour");

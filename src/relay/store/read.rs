@@ -3,10 +3,11 @@
 //! SQLite's write-ahead log lets readers see the last commit while the next is being written. So the archive has a connection of its
 //! own. A store in memory has only one, which is the writer's: there the question goes to the writer.
 
-use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::{fmt, fs};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use tokio::sync::oneshot;
 
 use super::{Op, Reply, Store, StoreError, index};
@@ -14,6 +15,9 @@ use crate::relay::archive::{ArchivedMessage, Thread};
 use crate::wire::{Bytes, Content, Payload, UserId};
 
 type SqlResult<T> = rusqlite::Result<T>;
+
+/// The file of the index, beside the database.
+const INDEX: &str = "index.db";
 
 /// A question for the writer's connection.
 pub(in crate::relay) struct Question(Box<dyn Fn(&Connection) + Send>);
@@ -30,20 +34,50 @@ impl fmt::Debug for Question {
     }
 }
 
-/// The archive's connection to the file, with the index in another beside it, made 0600.
-pub(super) fn open(path: &std::path::Path) -> SqlResult<Connection> {
-    let beside = path.with_file_name("index.db");
-    let mut options = std::fs::File::options();
+/// The archive's connection to the file, with the index in another beside it, made 0600. An index that does not open is made anew.
+pub(super) fn open(path: &Path) -> SqlResult<Connection> {
+    attach(path).or_else(|_| anew(path))
+}
+
+fn attach(path: &Path) -> SqlResult<Connection> {
+    let beside = path.with_file_name(INDEX);
+    let mut options = fs::File::options();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Should it not be made, the next line says so.
+    // Should it not be made, the next lines say so.
     drop(options.open(&beside));
     let db = Connection::open(path)?;
     db.busy_timeout(super::PATIENCE)?;
     db.execute_batch("PRAGMA cache_size=-16384;")?;
     index::beside(&db, Some(&beside))?;
     Ok(db)
+}
+
+/// Nothing is in an index that is not in the database.
+fn anew(path: &Path) -> SqlResult<Connection> {
+    tracing::warn!("the archive's index is made anew");
+    for end in ["", "-wal", "-shm"] {
+        let _not_there = fs::remove_file(path.with_file_name(format!("{INDEX}{end}")));
+    }
+    attach(path)
+}
+
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Asks; once more of a new index if this one is damaged.
+pub(super) fn ask<T>(db: &mut Connection, question: impl Fn(&Connection) -> SqlResult<T>) -> SqlResult<T> {
+    match question(db) {
+        Err(error) if is_damaged(&error) => {
+            let Some(path) = db.path().map(PathBuf::from) else { return Err(error) };
+            *db = Connection::open_in_memory()?; // closes the other before its file goes
+            *db = anew(&path)?;
+            question(db)
+        }
+        answer => answer,
+    }
 }
 
 impl Store {
@@ -57,7 +91,7 @@ impl Store {
             let handle = self.0.clone();
             let read = move || {
                 let reader = handle.reader.as_ref().expect("it was there a moment ago");
-                question(&reader.lock().unwrap_or_else(PoisonError::into_inner))
+                ask(&mut reader.lock().unwrap_or_else(PoisonError::into_inner), question)
             };
             return tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Stopped)?.map_err(refused);
         }
