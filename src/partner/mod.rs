@@ -1,7 +1,7 @@
 //! # The platform: agreements, an Inbox API, and a ledger of what was granted and used
 //!
 //! Question: what could a company that a platform lets in do with people's conversations, and who decides that?
-//! It is *alleged* (plaintiffs' filing, Klein v. Meta, N.D. Cal. 3:20-cv-08570) that "Inbox API" agreements of 2013 allowed a partner
+//! It is *alleged* (plaintiffs' filing, Klein v. Meta, N.D. Cal. 3:20-cv-08570) that by 2013 "Inbox API" agreements allowed a partner
 //! programmatic access to users' private message inboxes. It is *denied*: Meta (April 2024) says that it did not share people's private messages,
 //! and the partner (2018) that it never accessed them nor asked to. It is *conceded* (December 2018) that a few partners had read, write and
 //! delete capabilities after a user had logged in. The claims were not adjudicated. This floor shows what such access is, with a
