@@ -30,7 +30,7 @@ pub(super) fn run(Args { partner, me, peer, json }: Args, home: &Home) -> Result
     let kept = kept(home, &me, &peer)?;
     match kept {
         Some(Kept { latest_sealed: false, messages, .. }) => bail!(
-            "the conversation of {me} and {peer} is open ({messages} messages): no exception is needed, `blindrelay streamco inbox {me} --with {peer}` reads it; try two who seal theirs"
+            "the conversation of {me} and {peer} is open ({messages} messages): no exception is needed, `blindrelay streamco inbox {me} --with {peer}` reads it if {me} has connected the partner, or the agreement is whitelisted; try two who seal theirs"
         ),
         Some(_) => {}
         None => bail!("{me} and {peer} have not written to each other on this relay; name two who have"),
