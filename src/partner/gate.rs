@@ -17,7 +17,7 @@ use super::book::{Agreement, Book, Standing};
 use super::problem::Problem;
 use super::scope::{Access, Scope};
 use crate::clock::Clock;
-use crate::relay::{Archive, Kind, Rate, Rates, Relay, bearer};
+use crate::relay::{Archive, Rate, Rates, Relay, bearer};
 use crate::wire::{Token, UserId};
 
 /// What a partner may ask: so many at once, and so many a second after that.
@@ -34,7 +34,8 @@ pub struct Platform {
     pub clock: Clock,
     pub(super) relay: Relay,
     allowance: Rate,
-    rates: Arc<Rates>,
+    /// Requests of a partner, of whatever kind.
+    rates: Arc<Rates<()>>,
 }
 
 /// Somebody was let in.
@@ -142,7 +143,7 @@ impl Platform {
                 "the token is missing, unknown, run out or revoked; ask for one with the client's secret, and send it in the Authorization header",
             ));
         };
-        if !self.rates.allow(&agreement.partner, Kind::Partner, self.allowance, now) {
+        if !self.rates.allow(&agreement.partner, (), self.allowance, now) {
             return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a second"));
         }
         Ok(Grant { agreement, until, token })

@@ -1,6 +1,7 @@
 //! Limits: one noisy client must not cost the others anything.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -96,27 +97,31 @@ pub(super) fn fits(payload: &Payload) -> bool {
 
 /// What a rate counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     Send,
     Fetch,
     Publish,
-    /// A partner's requests.
-    Partner,
 }
 
-/// Token buckets by user. They outlive a connection: reconnecting refills nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Rates(Mutex<Buckets>);
+/// Token buckets by user and by what is counted. They outlive a connection: reconnecting refills nothing.
+#[derive(Debug)]
+pub(crate) struct Rates<Kind>(Mutex<Buckets<Kind>>);
 
 /// A bucket is known by the moment, in microseconds, at which it is full again: each request puts that off by what one takes to
 /// refill, and an empty bucket is one whose moment is too far away. A full bucket need not be kept.
-#[derive(Debug, Default)]
-struct Buckets {
+#[derive(Debug)]
+struct Buckets<Kind> {
     full_at: HashMap<(UserId, Kind), u64>,
     swept: u64,
 }
 
-impl Rates {
+impl<Kind> Default for Rates<Kind> {
+    fn default() -> Self {
+        Self(Mutex::new(Buckets { full_at: HashMap::new(), swept: 0 }))
+    }
+}
+
+impl<Kind: Eq + Hash> Rates<Kind> {
     /// Takes one from the user's bucket; false if it is empty.
     pub(crate) fn allow(&self, user: &UserId, kind: Kind, rate: Rate, now: u64) -> bool {
         let now = now.saturating_mul(1000);

@@ -30,7 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use archive::{Archive, ArchivedMessage, NotPosted, Thread};
-pub(crate) use limits::{Kind, Rates};
+pub(crate) use limits::Rates;
 pub use limits::{Limits, Rate};
 pub use routes::SIGHTINGS;
 pub(crate) use routes::bearer;
@@ -55,7 +55,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     limits: Limits,
-    rates: Rates,
+    rates: Rates<limits::Kind>,
     mailboxes: Mailboxes,
     sightings: Sightings,
     operator_token: [u8; 32],

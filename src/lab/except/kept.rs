@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use rusqlite::{Connection, OpenFlags, params};
 use serde::Serialize;
 
-use crate::home::Home;
+use crate::home::{Home, HomeError};
 use crate::wire::UserId;
 
 /// Between two people, in both directions.
@@ -28,11 +28,7 @@ pub struct Kept {
 /// If there is no relay on this home.
 pub fn kept(home: &Home, me: &UserId, peer: &UserId) -> Result<Option<Kept>> {
     let path = home.relay_file("relay.db");
-    ensure!(
-        path.exists(),
-        "{} is not there: no relay has run on this home; start one with `blindrelay relay`, or name its home with --home DIR",
-        path.display()
-    );
+    ensure!(path.exists(), HomeError::NoToken(path));
     let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // Beside one max(), SQLite gives a bare column from the row of the maximum: whether the latest is sealed.
     let sql = "SELECT count(*), coalesce(sum(m.sealed), 0), coalesce(sum(m.sealed AND m.body IS NOT NULL), 0),

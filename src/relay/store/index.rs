@@ -16,7 +16,6 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::sql::Rows;
 use crate::wire::{Content, UserId};
 
 /// In which messages a user took part, the sums by conversation, and how far the index has come; `first` tells another relay's database, which begins with another id.
@@ -50,17 +49,6 @@ SELECT seq, 'u' || sender || ' u' || recipient, json_extract(said, '$.text')
 FROM (SELECT seq, sender, recipient, CAST(body AS TEXT) AS said FROM messages
       WHERE seq > ?1 AND seq <= ?2 AND NOT sealed AND body IS NOT NULL)
 WHERE json_valid(said) AND json_extract(said, '$.kind') = 'text'";
-
-/// What a removal found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Removed {
-    /// The recipient had not confirmed it: it is not delivered any more.
-    Undelivered,
-    /// The recipient has it; the archive's copy is gone.
-    Archived,
-    /// Only names, time and size were left.
-    Nothing,
-}
 
 /// Makes the tables beside a database: in a file beside it, or in memory.
 pub(super) fn beside(db: &Connection, file: Option<&Path>) -> rusqlite::Result<()> {
@@ -133,31 +121,12 @@ fn at_once(db: &Connection, work: impl FnOnce() -> rusqlite::Result<()>) -> rusq
     }
 }
 
-/// Removes what a message of this user's said; who wrote to whom, when and how much stays. None if there is no such message.
-pub(super) fn remove(rows: &mut Rows, user: &UserId, seq: u64) -> rusqlite::Result<Option<Removed>> {
-    let sql = "SELECT r.name, m.acked, m.body IS NOT NULL FROM messages m
-               JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
-               WHERE m.seq = ?1 AND (s.name = ?2 OR r.name = ?2)";
-    let mut query = rows.db.prepare_cached(sql)?;
-    let found = query.query_row(params![seq.cast_signed(), user.as_str()], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
-    });
-    let Some((to, acked, said)) = found.optional()? else { return Ok(None) };
-    if !said {
-        return Ok(Some(Removed::Nothing));
-    }
-    if !acked && let Ok(to) = to.parse() {
-        rows.ack(&to, seq)?;
-    }
-    rows.db.prepare_cached("UPDATE messages SET body = NULL WHERE seq = ?1")?.execute([seq.cast_signed()])?;
-    Ok(Some(if acked { Removed::Archived } else { Removed::Undelivered }))
-}
-
 #[cfg(test)]
 #[cfg(feature = "ends")] // which brings a directory for it
 mod tests {
     use super::super::known::Known;
     use super::super::read::{messages, search, threads};
+    use super::super::sql::Rows;
     use super::super::{read, sql};
     use super::*;
     use crate::relay::Limits;

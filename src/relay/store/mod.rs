@@ -35,12 +35,12 @@ use tokio::sync::oneshot;
 
 use super::limits::Limits;
 use crate::wire::RelayFrame;
-pub use index::Removed;
 use known::Known;
 pub use local::{Handled, LocalRelay};
 use op::Outcome;
 pub(super) use op::{Answer, Committed, Op, Reply};
 use reserve::Reserve;
+pub use sql::Removed;
 
 /// The most ops in one transaction.
 const BATCH: usize = 1_000;
@@ -303,7 +303,7 @@ fn apply(rows: &mut sql::Rows, op: &Op) -> rusqlite::Result<Outcome> {
             question.answer(rows.db);
             return Ok(Outcome::Nothing);
         }
-        Op::Remove { user, seq } => Answer::Removed(index::remove(rows, user, *seq)?),
+        Op::Remove { user, seq } => Answer::Removed(rows.remove(user, *seq)?),
         Op::Ack { user, seq } => {
             rows.ack(user, *seq)?;
             Answer::Done

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::index::Removed;
+use super::sql::Removed;
 use super::{Limits, StoreError, is_full, read};
 use crate::wire::{Bytes, Envelope, ErrorCode, MessageId, Payload, RelayFrame, UserId};
 

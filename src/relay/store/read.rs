@@ -10,9 +10,10 @@ use std::{fmt, fs};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use tokio::sync::oneshot;
 
+use super::sql::from_body;
 use super::{Op, Reply, Store, StoreError, index};
 use crate::relay::archive::{ArchivedMessage, Thread};
-use crate::wire::{Bytes, Content, Payload, UserId};
+use crate::wire::{Content, Payload, UserId};
 
 type SqlResult<T> = rusqlite::Result<T>;
 
@@ -158,7 +159,7 @@ pub(in crate::relay) fn threads(
     while let Some(row) = rows.next()? {
         let unsigned = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
         let Ok(with) = row.get::<_, String>(0)?.parse() else { continue };
-        let snippet = match payload(row.get(4)?, row.get(5)?) {
+        let snippet = match from_body(row.get(4)?, row.get(5)?) {
             Some(Payload::Open(Content::Text { text, .. })) => Some(text.chars().take(80).collect()),
             _ => None,
         };
@@ -235,17 +236,9 @@ fn message(row: &Row) -> SqlResult<Option<ArchivedMessage>> {
     let unsigned = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
     let Some((from, to)) = name(1)?.zip(name(2)?) else { return Ok(None) };
     let sealed = row.get(4)?;
-    let payload = payload(sealed, row.get(6)?);
+    let payload = from_body(sealed, row.get(6)?);
     let (seq, at, size) = (unsigned(0)?, unsigned(3)?, unsigned(5)?);
     Ok(Some(ArchivedMessage { seq, from, to, at, sealed, size, payload }))
-}
-
-fn payload(sealed: bool, body: Option<Vec<u8>>) -> Option<Payload> {
-    let body = body?;
-    if sealed {
-        return Some(Payload::Sealed(Bytes(body)));
-    }
-    serde_json::from_slice::<Content>(&body).ok().map(Payload::Open)
 }
 
 /// Numbers beyond SQLite's are beyond every message.

@@ -1,4 +1,4 @@
-//! All SQL of the relay.
+//! The relay's own rows: what it writes, and what it reads to deliver. What the archive asks is in `read` and `index`.
 //!
 //! ```text
 //! users      name, hash of the mailbox token, published statements (opaque)
@@ -76,6 +76,17 @@ fn set_up(db: &Connection) -> Result<(), StoreError> {
         db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;
     }
     Ok(())
+}
+
+/// What a removal found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removed {
+    /// The recipient had not confirmed it: it is not delivered any more.
+    Undelivered,
+    /// The recipient has it; the archive's copy is gone.
+    Archived,
+    /// Only names, time and size were left.
+    Nothing,
 }
 
 /// The rows, inside the batch's transaction.
@@ -215,6 +226,26 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Removes what a message of this user's said; who wrote to whom, when and how much stays. None if there is no such message.
+    pub(super) fn remove(&mut self, user: &UserId, seq: u64) -> SqlResult<Option<Removed>> {
+        let sql = "SELECT r.name, m.acked, m.body IS NOT NULL FROM messages m
+                   JOIN users s ON s.n = m.sender JOIN users r ON r.n = m.recipient
+                   WHERE m.seq = ?1 AND (s.name = ?2 OR r.name = ?2)";
+        let mut query = self.db.prepare_cached(sql)?;
+        let found = query.query_row(params![seq.cast_signed(), user.as_str()], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?))
+        });
+        let Some((to, acked, said)) = found.optional()? else { return Ok(None) };
+        if !said {
+            return Ok(Some(Removed::Nothing));
+        }
+        if !acked && let Ok(to) = to.parse() {
+            self.ack(&to, seq)?;
+        }
+        self.db.prepare_cached("UPDATE messages SET body = NULL WHERE seq = ?1")?.execute([seq.cast_signed()])?;
+        Ok(Some(if acked { Removed::Archived } else { Removed::Undelivered }))
+    }
+
     /// Undelivered messages after a number, oldest first.
     pub(super) fn page(&mut self, user: &UserId, after: u64) -> SqlResult<(Vec<Envelope>, bool)> {
         let sql = "SELECT m.seq, m.id, s.name, m.at, m.sealed, m.body FROM messages m JOIN users s ON s.n = m.sender
@@ -291,7 +322,7 @@ fn to_body(payload: &Payload) -> (bool, Vec<u8>) {
     }
 }
 
-fn from_body(sealed: bool, body: Option<Vec<u8>>) -> Option<Payload> {
+pub(super) fn from_body(sealed: bool, body: Option<Vec<u8>>) -> Option<Payload> {
     let body = body?;
     if sealed {
         return Some(Payload::Sealed(Bytes(body)));
