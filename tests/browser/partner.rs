@@ -83,6 +83,15 @@ async fn a_recommendation_arrives_and_is_counted_alike_open_and_sealed() {
     page.click("#modes [data-mode=open]").await;
     page.click("#recommend").await;
     page.until_text("#notices", "StreamCo cannot write here").await;
+    // Where the key has changed Alice's device sends nothing, and nothing is counted.
+    page.click("#modes [data-mode=sealed]").await;
+    page.until("document.querySelector('#modes [data-mode=sealed]').getAttribute('aria-pressed') === 'true'").await;
+    hall.act(json!({ "do": "swap" })).await;
+    page.until_text("#alice .state", "alarm").await;
+    page.click("#recommend").await;
+    page.until_text("#notices", "sends nothing until the changed key").await;
+    page.click("#tabs [data-tab=report]").await;
+    page.until_text("#business", "Today 2 sent and 2 opened").await;
     hall.assert_calm();
 }
 
@@ -145,7 +154,7 @@ async fn the_report_and_the_ads_are_legible_from_the_last_row_and_fit_a_phone() 
         page.until(&format!("document.querySelector('{ready}')")).await;
         shot(page, &format!("{tab}-1280")).await;
         page.viewport(1024, 768, false).await;
-        page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))").await;
+        page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))").await;
         shot(page, &format!("{tab}-1024")).await;
         assert_legible(page, ".panes", 24).await;
         assert_no_sideways_scroll(page).await;

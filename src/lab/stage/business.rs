@@ -86,6 +86,9 @@ impl Business {
                 }
                 Err(error) => return Err(error.into()),
             },
+            Way::Sealed if alice.holds()? => {
+                bail!("{}'s device sends nothing until the changed key is accepted or refused", called(&alice.id))
+            }
             Way::Sealed => alice.say(&text)?,
         }
         self.company.sent(&made).await?;

@@ -219,6 +219,13 @@ impl End {
         Ok(texts.into_iter().any(|text| !text.outgoing && text.text.contains(part)))
     }
 
+    /// Whether the device holds what is written, because the other's key has changed.
+    pub(super) fn holds(&mut self) -> Result<bool> {
+        let peer = self.peer.clone();
+        let contact = self.on()?.messenger().rows().contact(&peer)?;
+        Ok(contact.is_some_and(|contact| contact.blocked()))
+    }
+
     /// What the pane shows.
     pub(super) fn pane(&mut self) -> Result<&Value> {
         let Some(client) = &mut self.client else {

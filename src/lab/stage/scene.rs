@@ -211,8 +211,11 @@ impl Scene {
             Act::Send { r#as, text } => {
                 let end = self.end(r#as);
                 end.say(&text)?;
-                let (from, to) = (end.id.clone(), end.peer.clone());
-                self.business.said(&from, &to, &text)?;
+                // What a device holds is not said.
+                if !end.holds()? {
+                    let (from, to) = (end.id.clone(), end.peer.clone());
+                    self.business.said(&from, &to, &text)?;
+                }
             }
             Act::Recommend => {
                 self.business.recommend(&mut self.alice, self.mode, &self.home, &self.relay.url).await?;
