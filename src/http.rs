@@ -42,6 +42,8 @@ pub enum HttpError {
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub enum As<'a> {
+    /// Anybody.
+    Nobody,
     /// Whoever has this token.
     Bearer(&'a Token),
     /// A client with its secret (RFC 7617).
@@ -169,12 +171,13 @@ fn take_event(text: &mut Vec<u8>) -> Option<Event> {
 }
 
 fn request(relay: &RelayUrl, method: Method, path: &str, who: As) -> Builder {
+    let request = Request::builder().method(method).uri(path).header(header::HOST, relay.authority());
     let authorization = match who {
+        As::Nobody => return request,
         As::Bearer(token) => format!("Bearer {}", token.expose()),
         As::Client(id, secret) => format!("Basic {}", STANDARD.encode(format!("{id}:{secret}"))),
     };
-    let request = Request::builder().method(method).uri(path);
-    request.header(header::HOST, relay.authority()).header(header::AUTHORIZATION, authorization)
+    request.header(header::AUTHORIZATION, authorization)
 }
 
 async fn ask(relay: &RelayUrl, request: Request<Body>) -> Result<Response<Body>, HttpError> {

@@ -18,6 +18,8 @@ mod keys;
 mod load;
 #[path = "browser/look.rs"]
 mod look;
+#[path = "browser/partner.rs"]
+mod partner;
 #[path = "browser/relay.rs"]
 mod relay;
 #[path = "browser/report.rs"]

@@ -48,7 +48,11 @@ async fn every_line_is_found_at_the_open_relay_and_none_at_the_sealed_one_which_
     for row in &report.sealed.played.rows {
         assert_eq!((row.streamco.contains(' '), row.stored.contains(' ')), (false, false), "base64 and hex only");
     }
-    assert!(report.open_readable && report.sealed_blind && report.holds());
+    let (open, sealed) = (&report.open.business, &report.sealed.business);
+    assert_eq!((open.found, sealed.found), (1, 0), "a search finds the open line and no sealed one");
+    assert!(open.report == sealed.report && open.report != open.before, "{open:?}, {sealed:?}");
+    assert!(open.reasons[0] > 0 && sealed.reasons[0] == 0 && open.reasons[1] == sealed.reasons[1]);
+    assert!(report.open_readable && report.sealed_blind && report.business && report.holds());
     assert_eq!(report.open.played.alice_number, None);
     assert!(report.sealed.played.alice_number.is_some());
     assert_eq!(report.sealed.played.alice_number, report.sealed.played.bob_number);

@@ -16,7 +16,7 @@ async fn one_key_plays_the_tour_from_the_first_step_to_the_last() {
     let hall = Hall::open(&browser, &stage).await;
     let page = &hall.0;
     let steps = page.evaluate("import('/tour.js').then(({ TOUR }) => TOUR.length)").await.as_u64().unwrap();
-    assert!((10..=14).contains(&steps));
+    assert!((12..=16).contains(&steps));
     for step in 1..=steps {
         page.until(&format!("document.querySelector('#guide select')?.value === '{step}'")).await;
         page.until("document.querySelector('.predict')").await;
@@ -55,6 +55,14 @@ async fn one_key_plays_the_tour_from_the_first_step_to_the_last() {
                 page.until("/■ 0 of [1-9]/.test(document.querySelector('#thief').textContent)").await;
                 page.until_text("#thief", "opens: “The spare key is under the mat.”").await;
                 page.until_text("#thief", "stays shut").await;
+            }
+            "A recommendation, both ways" => {
+                page.until_text("#business", "✓ The same, byte for byte").await;
+                page.until_text("#business", "Today 2 sent and 2 opened").await;
+            }
+            "Which ad, and why" => {
+                page.until_text("#business .was-open .words", "flights").await;
+                page.until_text("#business .was-sealed .words", "not one word can be read").await;
             }
             "The safety number" => {
                 page.until_text("#bob", "✓ compared").await;
@@ -325,7 +333,7 @@ async fn shots_of_other_sizes() {
         hall.0.viewport(width, height, mobile).await;
         for dark in [false, true] {
             hall.0.media(dark, false).await;
-            for step in [1, 4, 9, 12, 0] {
+            for step in [1, 4, 9, 12, 13, 14, 0] {
                 hall.act(json!({ "do": "step", "to": step, "done": false })).await;
                 if step > 0 {
                     hall.0.until(&format!("document.querySelector('#guide select')?.value === '{step}' && document.querySelector('.predict')")).await;

@@ -7,9 +7,10 @@
 //!
 //! ```text
 //! script ─► play(open)   ─► sweep ─┐
-//!        ─► play(sealed) ─► sweep ─┴► report ─► verdict
+//!        ─► play(sealed) ─► sweep ─┴► report ─► verdict      after each sweep the partner has its act
 //! ```
 
+mod partner;
 mod play;
 mod print;
 mod sweep;
@@ -21,7 +22,9 @@ use rand::RngExt;
 use serde::Serialize;
 
 use crate::client::contacts::Mode;
+use crate::clock::Clock;
 
+pub use partner::Business;
 pub use play::{Played, Row};
 pub use print::print;
 pub use sweep::{Place, Sweep};
@@ -59,6 +62,8 @@ pub struct Report {
     pub open_readable: bool,
     /// Whether it was shown to hold the sealed conversation and to read none of it.
     pub sealed_blind: bool,
+    /// Whether the partner's act went as it must: what needs reading worked in the open only, all else alike.
+    pub business: bool,
 }
 
 /// One conversation and what was found of it.
@@ -68,13 +73,15 @@ pub struct Run {
     pub played: Played,
     /// The search.
     pub sweep: Sweep,
+    /// The partner's act.
+    pub business: Business,
 }
 
 impl Report {
-    /// Both halves hold.
+    /// Both halves hold, and so does the partner's act.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.open_readable && self.sealed_blind
+        self.open_readable && self.sealed_blind && self.business
     }
 }
 
@@ -84,11 +91,13 @@ impl Report {
 /// If a relay does not start, a message does not arrive, or the script has no lines.
 pub async fn run(script: Option<&str>, relay_bin: PathBuf) -> Result<Report> {
     let lines = parse(script.unwrap_or(SCRIPT))?;
-    let open = play::play(&lines, Mode::Open, &relay_bin).await?;
-    let sealed = play::play(&lines, Mode::Sealed, &relay_bin).await?;
+    let now = Clock::system().now();
+    let open = play::play(&lines, Mode::Open, now, &relay_bin).await?;
+    let sealed = play::play(&lines, Mode::Sealed, now, &relay_bin).await?;
     let open_readable = open.sweep.reads_every_line(lines.len());
     let sealed_blind = sealed.sweep.reads_no_line();
-    Ok(Report { lines, open, sealed, open_readable, sealed_blind })
+    let business = partner::holds(&open.business, &sealed.business);
+    Ok(Report { lines, open, sealed, open_readable, sealed_blind, business })
 }
 
 /// `alice: text` or `bob: text`, a line each; if no line names anybody, all are Alice's.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::process::Child;
 use tokio::time::timeout;
 
-use super::{Line, Run, random, sweep};
+use super::{Line, Run, partner, random, sweep};
 use crate::client::Client;
 use crate::client::contacts::Mode;
 use crate::client::messenger::Event;
@@ -58,11 +58,11 @@ pub(super) struct Scene {
     pub(super) tap: Tap,
     pub(super) alice: UserId,
     pub(super) bob: UserId,
-    url: RelayUrl,
+    pub(super) url: RelayUrl,
     _dir: TempDir,
 }
 
-pub(super) async fn play(lines: &[Line], mode: Mode, relay_bin: &Path) -> Result<Run> {
+pub(super) async fn play(lines: &[Line], mode: Mode, now: u64, relay_bin: &Path) -> Result<Run> {
     let mut scene = Scene::set(relay_bin).await?;
     let mut alice = scene.client(&scene.alice)?;
     let mut bob = scene.client(&scene.bob)?;
@@ -89,8 +89,9 @@ pub(super) async fn play(lines: &[Line], mode: Mode, relay_bin: &Path) -> Result
         Payload::Open(_) => None,
     });
     let sweep = needles.sweep(&scene, blobs.collect(), before).await?;
+    let business = partner::act(&scene, (lines, mode, now), [&mut alice, &mut bob]).await?;
     scene.relay.kill().await?;
-    Ok(Run { played, sweep })
+    Ok(Run { played, sweep, business })
 }
 
 impl Scene {
@@ -208,7 +209,7 @@ fn show(body: &[u8]) -> String {
 }
 
 /// Runs both clients until the line was read by one and confirmed to the other.
-async fn arrive(sender: &mut Client, receiver: &mut Client) -> Result<String> {
+pub(super) async fn arrive(sender: &mut Client, receiver: &mut Client) -> Result<String> {
     let both = async {
         let (mut read, mut delivered) = (None, false);
         loop {
@@ -231,7 +232,7 @@ async fn arrive(sender: &mut Client, receiver: &mut Client) -> Result<String> {
     timeout(PATIENCE, both).await.context("a message did not arrive within 30 seconds")?
 }
 
-async fn wait(client: &mut Client, what: &str, done: impl Fn(&Event) -> bool) -> Result<()> {
+pub(super) async fn wait(client: &mut Client, what: &str, done: impl Fn(&Event) -> bool) -> Result<()> {
     let waiting = async {
         while let Some(event) = client.next().await? {
             if done(&event) {

@@ -1,6 +1,6 @@
 //! The report as a page of 80 columns: what each party saw, what the search found, what the relay learnt anyway, and the verdict.
 
-use super::{Line, Place, Report, Row, Run};
+use super::{Business, Line, Place, Report, Row, Run};
 use crate::clock::time_of_day;
 use crate::wire::sanitise;
 
@@ -23,6 +23,7 @@ pub fn print(report: &Report, colour: bool) -> String {
     page.conversation(report);
     page.search(report);
     page.metadata(report);
+    page.business(report);
     page.numbers(&report.sealed);
     page.verdict(report);
     page.out
@@ -114,6 +115,34 @@ impl Page {
         self.say("");
     }
 
+    fn business(&mut self, report: &Report) {
+        let (open, sealed) = (&report.open.business, &report.sealed.business);
+        self.say("StreamCo, let into every inbox (the broadest reading of what is *alleged*):");
+        let found = |it: &Business| format!("{} found in Bob's inbox", it.found);
+        self.row("search", &found(open), &found(sealed));
+        self.row("recommend", "StreamCo writes it for Alice", "Alice's client seals the link");
+        let read = |it: &Business| {
+            if it.recommended.is_empty() { "nothing".to_owned() } else { "the title, and opens it".to_owned() }
+        };
+        self.row("Bob reads", &read(open), &read(sealed));
+        let bytes = |it: &Business| format!("1 send, 1 click: {} bytes", it.report.len());
+        self.row("report", &bytes(open), &bytes(sealed));
+        let ads = |it: &Business| {
+            let ads: Vec<String> = it.ads.iter().map(|(interest, points)| format!("{interest} {points}")).collect();
+            ads.join(", ")
+        };
+        self.row("ads for Bob", &ads(open), &ads(sealed));
+        let why = |it: &Business| {
+            let [words, signals, metadata] = it.reasons;
+            format!("words {words}, told {signals}, metadata {metadata}")
+        };
+        self.row("because of", &why(open), &why(sealed));
+        let equal = if open.report == sealed.report { "equal, byte for byte" } else { "NOT equal" };
+        self.say(&format!("The reports are {equal}. Sealing takes words away, and neither"));
+        self.say("what StreamCo tells (that it did is *alleged*) nor who writes to whom.");
+        self.say("");
+    }
+
     fn numbers(&mut self, sealed: &Run) {
         let (Some(alice), Some(bob)) = (&sealed.played.alice_number, &sealed.played.bob_number) else { return };
         let groups =
@@ -137,7 +166,8 @@ impl Page {
         let sealed = half(report.sealed_blind, "sealed: it had none", "sealed: it was NOT shown to be blind");
         let scanned = |run: &Run| run.sweep.places.iter().all(|place| place.searched.is_some());
         let memory = if scanned(&report.open) && scanned(&report.sealed) { "" } else { " (memory not scanned)" };
-        let verdict = format!("VERDICT  {open}; {sealed}{memory}.");
+        let business = half(report.business, "", " The partner's act did NOT go as it must.");
+        let verdict = format!("VERDICT  {open}; {sealed}{memory}.{business}");
         let verdict = self.paint(if report.holds() { BOLD } else { ALARM }, &verdict);
         self.say(&verdict);
     }

@@ -39,6 +39,10 @@ pub enum Act {
         /// What.
         text: String,
     },
+    /// Alice recommends a title to Bob: she presses the button in StreamCo's app.
+    Recommend,
+    /// Bob opens the link of the latest recommendation.
+    OpenLink,
     /// Both ends switch.
     Mode {
         /// To what.

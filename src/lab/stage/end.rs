@@ -211,6 +211,21 @@ impl End {
         Ok(texts.into_iter().any(|text| text.outgoing && waits(text.state)))
     }
 
+    /// Whether a text with this in it is on the device.
+    pub(super) fn got(&mut self, part: &str) -> Result<bool> {
+        let peer = self.peer.clone();
+        let Some(client) = &mut self.client else { return Ok(false) };
+        let texts = client.messenger().rows().messages(Some(&peer), None, LOG)?;
+        Ok(texts.into_iter().any(|text| !text.outgoing && text.text.contains(part)))
+    }
+
+    /// Whether the device holds what is written, because the other's key has changed.
+    pub(super) fn holds(&mut self) -> Result<bool> {
+        let peer = self.peer.clone();
+        let contact = self.on()?.messenger().rows().contact(&peer)?;
+        Ok(contact.is_some_and(|contact| contact.blocked()))
+    }
+
     /// What the pane shows.
     pub(super) fn pane(&mut self) -> Result<&Value> {
         let Some(client) = &mut self.client else {

@@ -12,6 +12,8 @@
 
 mod act;
 mod board;
+mod business;
+mod company;
 mod end;
 mod keys;
 mod middle;
@@ -20,6 +22,7 @@ mod process;
 mod scene;
 mod swap;
 mod thief;
+mod twins;
 
 use std::path::PathBuf;
 

@@ -39,6 +39,7 @@ pub(super) fn router(board: Board, ask: mpsc::Sender<Asked>) -> Router {
         .route("/live.js", js(include_str!("page/live.js")))
         .route("/ends.js", js(include_str!("page/ends.js")))
         .route("/middle.js", js(include_str!("page/middle.js")))
+        .route("/business.js", js(include_str!("page/business.js")))
         .route("/keys.js", js(include_str!("page/keys.js")))
         .route("/padding.js", js(include_str!("page/padding.js")))
         .route("/rows.js", js(include_str!("page/rows.js")))

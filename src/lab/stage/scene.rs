@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::act::{Act, Way, Who};
 use super::board::Board;
+use super::business::{Ads, Business};
 use super::end::{End, called};
 use super::middle::{Partner, Seen};
 use super::process::RelayProcess;
@@ -62,6 +63,7 @@ pub(super) struct Scene {
     stale: bool,
     thief: Option<Thief>,
     swapped: bool,
+    business: Business,
     /// What the audience should be told: whether it is an alarm, and the text.
     pub(super) news: Vec<(bool, String)>,
     program: PathBuf,
@@ -76,6 +78,7 @@ pub(super) enum Woken {
     Bob(Result<Option<Event>>),
     Seen(Option<Sighting>),
     Read(Inbox),
+    Ads(Result<Ads, String>),
     RelayEnded,
     RelayDue,
     /// One of the two has no key of the other on record.
@@ -97,6 +100,7 @@ impl Scene {
             End::open(home.vault(&me), me, peer.parse()?, mode.into(), &relay.url)
         };
         let (alice, bob) = (end("alice", "bob")?, end("bob", "alice")?);
+        let business = Business::set(&home, &alice.id, &bob.id).await?;
         Ok(Self {
             relay,
             down: None,
@@ -109,6 +113,7 @@ impl Scene {
             stale: true,
             thief: None,
             swapped: false,
+            business,
             news: Vec::new(),
             program,
             home,
@@ -129,6 +134,7 @@ impl Scene {
             _ = self.relay.child.wait(), if up => Woken::RelayEnded,
             () = sleep_until(due), if !up => Woken::RelayDue,
             inbox = read(&mut self.reading) => Woken::Read(inbox),
+            ads = self.business.chosen() => Woken::Ads(ads),
             asked = acts.recv(), if !waits => Woken::Act(asked),
             () = sleep(ASK_AGAIN), if strangers => Woken::Strangers,
             () = sleep_until(late), if waits => Woken::Late,
@@ -138,7 +144,9 @@ impl Scene {
     /// Whether something that was said is still on its way to a device that is on.
     fn busy(&mut self) -> bool {
         let all_up = self.down.is_none() && self.alice.client.is_some() && self.bob.client.is_some();
-        all_up && [&mut self.alice, &mut self.bob].into_iter().any(|end| end.busy().unwrap_or(false))
+        all_up
+            && (self.business.busy(&mut self.bob)
+                || [&mut self.alice, &mut self.bob].into_iter().any(|end| end.busy().unwrap_or(false)))
     }
 
     /// Takes note of anything but an act.
@@ -151,6 +159,7 @@ impl Scene {
                 self.reading = None;
                 self.partner = Partner::new(self.bob.id.as_str(), inbox);
             }
+            Woken::Ads(ads) => self.business.choose(ads),
             Woken::RelayEnded => {
                 self.down = Some(Instant::now() + PAUSE);
                 let text = "The relay's process has ended. The devices keep what is written; the relay starts again on the same home.";
@@ -199,7 +208,19 @@ impl Scene {
     /// Does what was asked for.
     pub(super) async fn perform(&mut self, act: Act) -> Result<()> {
         match act {
-            Act::Send { r#as, text } => self.end(r#as).say(&text)?,
+            Act::Send { r#as, text } => {
+                let end = self.end(r#as);
+                end.say(&text)?;
+                // What a device holds is not said.
+                if !end.holds()? {
+                    let (from, to) = (end.id.clone(), end.peer.clone());
+                    self.business.said(&from, &to, &text)?;
+                }
+            }
+            Act::Recommend => {
+                self.business.recommend(&mut self.alice, self.mode, &self.home, &self.relay.url).await?;
+            }
+            Act::OpenLink => self.business.open(&mut self.bob).await?,
             Act::Mode { mode } => {
                 for end in [&mut self.alice, &mut self.bob] {
                     let peer = end.peer.clone();
@@ -302,6 +323,7 @@ impl Scene {
         board.put("bob", self.bob.pane()?);
         board.put("relay", &self.seen);
         board.put("partner", &self.partner);
+        self.business.show(board)?;
         board.put("thief", &self.thief.as_ref().map(Thief::loot));
         let mode = self.mode;
         board.put("scene", &json!({ "mode": mode, "relay_up": self.down.is_none(), "swapped": self.swapped }));

@@ -36,12 +36,17 @@ export function end(name, peer, tell, carried) {
     show(heading, alarm ? badge("alarm") : el("span", { class: "quiet" }, !device.on ? "device off" : device.online ? "holds keys" : "no relay"));
     pane.classList.toggle("off", !device.on);
     pane.classList.toggle("alarmed", Boolean(alarm));
-    rows(log, device.log, (line) => (line.kind === "note" ? `note ${line.n}` : line.n), (line) => drawLine(line));
+    rows(log, device.log, (line) => (line.kind === "note" ? `note ${line.n}` : line.n), (line) => drawLine(line, openLink));
     if (shown === "messages") {
       if (view.firstChild !== log) show(view, log);
     } else if (shown === "keys") show(view, keys(device, gone));
     else if (shown === "number") show(view, number(device, peer));
     else show(view, drawSizes());
+  }
+
+  async function openLink() {
+    const error = await act({ do: "open_link" });
+    if (error) tell(error);
   }
 
   function drawSizes() {
@@ -66,13 +71,19 @@ export function end(name, peer, tell, carried) {
   };
 }
 
-function drawLine(line) {
+/** A link of StreamCo’s at the end of a text: who got it has a button for it. Nothing is opened unasked. */
+const LINK = /^(.*): (http:\/\/127\.0\.0\.1:\d+\/r\/[\w-]{22})$/s;
+
+function drawLine(line, openLink) {
   if (line.kind === "note") return el("li", { class: line.alarm ? "note alarm" : "note quiet" }, line.alarm ? `▲ ${line.text}` : line.text);
   const { text, cut, bytes } = line.shown;
+  const link = LINK.exec(text);
+  const open = link && !line.mine ? el("button", { type: "button", class: "open-link", title: link[2] }, "Open the link") : null;
+  open?.addEventListener("click", openLink);
   const mark = line.mine ? MARKS[line.state] ?? "" : "";
   return el("li", { class: `said ${line.mine ? "mine" : "theirs"} ${line.sealed ? "was-sealed" : "was-open"}` },
     el("span", { class: "unseen" }, `${line.mine ? "sent" : "received"}, ${line.sealed ? "sealed" : "open"}: `),
-    el("bdi", {}, text), cut ? el("span", { class: "quiet" }, ` … ${bytes} bytes in all`) : null,
+    el("bdi", {}, link ? link[1] : text), open, link && line.mine ? el("span", { class: "quiet" }, " (with a link)") : null, cut ? el("span", { class: "quiet" }, ` … ${bytes} bytes in all`) : null,
     mark ? el("span", { class: "mark quiet" }, `\u00a0${mark}`) : null);
 }
 

@@ -1,8 +1,9 @@
 // The page of the stage: ties the panes, the guide and the line to the program together.
 //
-//   live.js ──sections──► ends.js (Alice, Bob) · middle.js (relay, StreamCo, thief) · guide.js (tour, tools)
+//   live.js ──sections──► ends.js (Alice, Bob) · middle.js, business.js (relay, StreamCo, thief) · guide.js (tour, tools)
 //                                                                                        └──► view: which side of things is shown
 
+import { business } from "/business.js";
 import { byId, el, show } from "/dom.js";
 import { end } from "/ends.js";
 import { guide } from "/guide.js";
@@ -11,7 +12,7 @@ import { partner, relay, thief } from "/middle.js";
 
 const known = { scene: {}, stage: {}, pages: 1, thief: null };
 const notices = new Map();
-const middle = { relay: relay(), partner: partner(), thief: thief() };
+const middle = { relay: relay(), partner: partner(), thief: thief(), business: business() };
 const person = (name, peer) => end(name, peer, (text) => tell("act", text, false), middle.relay.size);
 const ends = { alice: person("alice", "Bob"), bob: person("bob", "Alice") };
 let dismissed = 0;
@@ -45,6 +46,7 @@ function setView(view) {
 function enter(step, done) {
   if (!done) for (const one of Object.values(ends)) one.mark();
   setView(step?.view ?? "messages");
+  middle.business.view(step?.partner ?? "inbox");
   middle.relay.view(step?.relay === "tally", step?.relay === "alice" ? "alice" : null);
   for (const node of document.querySelectorAll(".pane")) node.classList.toggle("look", Boolean(done && step?.look.includes(node.id)));
   tell("act", "");
@@ -65,7 +67,8 @@ const CHANGED = {
   bob: (value) => { ends.bob.update(value); tour.refresh(); },
   relay: (value) => middle.relay.update(value),
   partner: (value) => middle.partner.update(value),
-  thief: (value) => { known.thief = value; middle.thief.update(value); tour.refresh(); },
+  business: (value) => middle.business.update(value),
+  thief: (value) => { known.thief = value; middle.thief.update(value); middle.business.arrange(); tour.refresh(); },
   scene(value) {
     known.scene = value;
     for (const node of byId("modes").children) node.setAttribute("aria-pressed", String(node.dataset.mode === value.mode));
@@ -90,6 +93,7 @@ byId("modes").addEventListener("click", async (event) => {
   if (mode) tell("act", await act({ do: "mode", mode }), false);
 });
 byId("views").addEventListener("click", (event) => { if (event.target.dataset.view) setView(event.target.dataset.view); });
+byId("recommend").addEventListener("click", async () => tell("act", await act({ do: "recommend" }), false));
 byId("reset").addEventListener("click", async () => tell("act", await act({ do: "reset" }), false));
 
 setView("messages");

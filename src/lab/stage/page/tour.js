@@ -5,7 +5,7 @@
 //   predict  a question to the room, before anything is pressed
 //   press    the button's word, and `acts`: what the stage then does
 //   seen     what there is to see afterwards
-//   look     the panes to look at       view  what the devices show       relay  what the relay's pane shows
+//   look     the panes to look at       view  what the devices show       relay, partner  what these two panes show
 //
 // Every sentence about the case is tagged alleged, denied or conceded; StreamCo and its platform are fictional.
 // In a text, [alleged], [denied] and [conceded] become tags.
@@ -132,6 +132,34 @@ export const TOUR = [
     look: ["alice", "bob"],
     view: "number",
     seen: "An alarm: Bob's key has changed. Her text is held, nothing is sent, and the two numbers differ. Had the key been swapped before the very first message, no alarm would ring: then only comparing the numbers shows it.",
+  },
+  {
+    title: "A recommendation, both ways",
+    say: "Now the feature itself: Alice recommends a title. Open, StreamCo writes the message for her. Sealed, its app only makes a link, and Alice's own client seals it. Bob opens both. [alleged] The partner owed the platform two-weekly counts of such sends and clicks.",
+    predict: "Does StreamCo's report need open messages? Which of the two will be missing in it?",
+    press: "Recommend, open and sealed",
+    acts: [
+      mode("open"),
+      send("alice", "Shall we watch something on Friday?"),
+      { do: "recommend" },
+      { do: "open_link" },
+      mode("sealed"),
+      { do: "recommend" },
+      { do: "open_link" },
+    ],
+    look: ["partner"],
+    partner: "report",
+    seen: "Neither: two sent, two opened. The counts are StreamCo's own, of its links. The same talk was also played once all open and once all sealed: both reports are equal, byte for byte. Not one word of a message is in them.",
+  },
+  {
+    title: "Which ad, and why",
+    say: "The platform chooses an ad from three things: words of open messages, what StreamCo tells of its customers ([alleged] that such signals were given), and metadata. Left the whole talk open, right the same talk sealed.",
+    predict: "Bob writes about a journey. Which of the three kinds of reasons will be empty on the right?",
+    press: "Write as Bob",
+    acts: [mode("open"), send("bob", "Yes! And I found cheap flights and a hotel for the holiday.")],
+    look: ["partner"],
+    partner: "ads",
+    seen: "Only the words. Left, Bob's flights choose the ad, for Alice too, who only read of them. Right, no word can be read. What StreamCo tells and who writes to whom are the same on both sides, and still sell an ad.",
   },
   {
     title: "What sealing does not do",
