@@ -101,8 +101,20 @@ impl Hand for Offer {
 
 /// Keys of the relay's own, for Alice alone.
 pub(super) fn swap_for_alice(_: &mut Memory, whom: &UserId, bundle: &mut Bundle, now: u64, rng: &mut ChaCha20Rng) {
-    if whom.as_str() == "alice"
-        && let Some(mut mask) = Mask::new(&bundle.user, now, rng)
+    if whom.as_str() == "alice" {
+        swap(bundle, now, rng);
+    }
+}
+
+/// Keys of the relay's own, for Bob alone.
+pub(super) fn swap_for_bob(_: &mut Memory, whom: &UserId, bundle: &mut Bundle, now: u64, rng: &mut ChaCha20Rng) {
+    if whom.as_str() == "bob" {
+        swap(bundle, now, rng);
+    }
+}
+
+fn swap(bundle: &mut Bundle, now: u64, rng: &mut ChaCha20Rng) {
+    if let Some(mut mask) = Mask::new(&bundle.user, now, rng)
         && let RelayFrame::Keys { user, identities, prekey, one_time } = mask.keys()
     {
         *bundle = Bundle { user, identities, prekey, one_time };

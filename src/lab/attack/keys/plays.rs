@@ -49,14 +49,19 @@ pub(super) async fn swap_first(side: Side) -> Result<Outcome> {
     let differ = hers.is_some() && his.is_some() && hers != his;
     let verdict = if differ { "they compare: the numbers differ" } else { "they compare: the numbers are the same" };
     let mut did = vec![number("alice's screen", &hers), number("bob's screen", &his), verdict.to_owned()];
-    let half = swap_half().await?;
-    did.push(format!("only alice is given a wrong key, and nothing is delivered: the numbers differ: {half}"));
-    Ok(Outcome::new(!differ || !half, cast.house.loot(), did))
+    let mut halves = true;
+    for (victim, alter) in [("alice", hands::swap_for_alice as Alter), ("bob", hands::swap_for_bob)] {
+        let half = swap_half(alter).await?;
+        halves &= half;
+        let verdict = if half { "differ" } else { "are the same" };
+        did.push(format!("only {victim} is given a wrong key: the numbers {verdict}"));
+    }
+    Ok(Outcome::new(!differ || !halves, cast.house.loot(), did))
 }
 
-/// The relay lies to Alice alone: do the numbers differ?
-async fn swap_half() -> Result<bool> {
-    let hands = vec![Box::new(Offer::new(hands::swap_for_alice)) as _, swallowing()];
+/// The relay lies to one of the two: do the numbers differ?
+async fn swap_half(alter: Alter) -> Result<bool> {
+    let hands = vec![Box::new(Offer::new(alter)) as _, swallowing()];
     let mut cast = Cast::new(hands, &["alice", "bob"]).await?;
     cast.say("alice", "bob", SECRET)?;
     cast.say("bob", "alice", "are you there?")?;
