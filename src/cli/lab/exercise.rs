@@ -157,6 +157,8 @@ async fn script(exercise: &Exercise, look: &Look, predicted: Answer, seen: Answe
     let deadline = Instant::now() + Duration::from_secs(within);
     while Instant::now() < deadline {
         if let Ok(there) = exercise.seen(&look.traffic()) {
+            // What was noted by then is printed first.
+            sleep(LOOK).await;
             return verdict(exercise, look, predicted, seen, there);
         }
         sleep(LOOK).await;

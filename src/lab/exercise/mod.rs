@@ -93,12 +93,8 @@ pub const ALL: [Exercise; 6] = [
         title: "Both conversations work. With whom?",
         minutes: 8,
         task: &[
-            "blindrelay inbox bob --relay URL",
-            "echo 'at nine' | blindrelay send alice bob --relay URL",
-            "blindrelay inbox bob --relay URL",
-            "echo 'I will be there' | blindrelay send bob alice --relay URL",
-            "blindrelay inbox alice --relay URL",
-            "blindrelay verify alice bob; blindrelay verify bob alice",
+            "blindrelay chat alice bob --relay URL",
+            "blindrelay chat bob alice --relay URL   # in a third; write a line in each, then /verify in both",
         ],
         predict: Question {
             ask: "The relay gives each of them keys of its own. What do the two programs say?",
