@@ -21,6 +21,8 @@ use crate::wire::{RelayUrl, sanitise};
 
 /// How often it is looked whether it has been done.
 const LOOK: Duration = Duration::from_millis(50);
+/// When nothing has passed for so long, a script has come to its end.
+const REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -157,8 +159,12 @@ async fn script(exercise: &Exercise, look: &Look, predicted: Answer, seen: Answe
     let deadline = Instant::now() + Duration::from_secs(within);
     while Instant::now() < deadline {
         if let Ok(there) = exercise.seen(&look.traffic()) {
-            // What was noted by then is printed first.
-            sleep(LOOK).await;
+            // Whoever is still reading may finish: what passes must have come to rest.
+            let mut before = String::new();
+            while before != look.traffic().to_string() {
+                before = look.traffic().to_string();
+                sleep(REST).await;
+            }
             return verdict(exercise, look, predicted, seen, there);
         }
         sleep(LOOK).await;
