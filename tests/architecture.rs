@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+#[path = "architecture/attacks.rs"]
+mod attacks;
 #[path = "architecture/code.rs"]
 mod code;
 #[path = "architecture/mutants.rs"]

@@ -21,6 +21,7 @@ mod processes {
     mod disk;
     mod disks;
     mod doubt;
+    mod exercises;
     mod flips;
     mod floods;
     mod full;

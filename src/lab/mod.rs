@@ -5,6 +5,7 @@
 //! [`naive`] is the encryption that everybody writes first: a lesson, and the twin on which the checks must fire.
 //! [`attack`] is the catalogue of attacks, each a [`hand`] in the way of frames, on sockets by [`proxy`].
 //! [`fuzz`] mixes them at random over the world on paper of [`model`].
+//! [`exercise`] lets a person perform some of them.
 //! [`except`] tries to let the partner into a sealed conversation. [`populate`] fills a home with a month of made-up life.
 //! [`stage`] is a page for the lecture hall: Alice, the relay, the partner and Bob, live, with a guided tour.
 
@@ -14,6 +15,7 @@ mod child;
 mod copied;
 pub mod demo;
 pub mod except;
+pub mod exercise;
 pub mod fuzz;
 pub mod hand;
 pub mod memory;

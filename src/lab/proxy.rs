@@ -182,7 +182,13 @@ async fn pass(client: TcpStream, relay: RelayUrl, hub: Arc<Mutex<Hub>>) -> Resul
     loop {
         tokio::select! {
             message = client.next() => match (message.unwrap_or(Ok(Message::Close(None)))?, &who) {
-                (Message::Close(_), _) => return relay.close(None).await,
+                (Message::Close(_), _) => {
+                    // What the client said before it left still goes to the relay.
+                    while let Ok(text) = for_relay.try_recv() {
+                        relay.send(Message::text(text)).await?;
+                    }
+                    return relay.close(None).await;
+                }
                 (Message::Text(text), None) => {
                     // The first frame says who it is; it passes as it is.
                     if let Ok(ClientFrame::Hello { id, .. }) = serde_json::from_str(&text)

@@ -14,6 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use blindrelay::lab::exercise::ALL;
+
 use super::root;
 
 /// An exercise that takes longer is ended, and has failed.
@@ -68,6 +70,8 @@ fn words(command: &str) -> Vec<String> {
     let value = |word: String| match word.as_str() {
         "$URL" => "ws://127.0.0.1:1".to_owned(),
         "$APP" => "127.0.0.1:1".to_owned(),
+        "$N" => "1".to_owned(),
+        "$BOTH" => "a,b".to_owned(),
         variable if variable.contains('$') => "x".to_owned(),
         _ => word,
     };
@@ -179,6 +183,15 @@ fn faults(document: &str, tour: &[(&str, &str)]) -> Vec<String> {
     if exercises.len() != 10 || !exercises.iter().all(answered) {
         faults.push(format!("{} exercises, or one without question, outcome and answer", exercises.len()));
     }
+    let by_hand: Vec<&str> = section(document, "## Six attacks by hand").split("\n### By hand ").skip(1).collect();
+    let named = (1..).zip(&ALL).map(|(n, exercise)| format!("{n}: {}", exercise.title));
+    if !by_hand.iter().map(|text| text.lines().next().unwrap_or("")).eq(named) {
+        faults.push("the attacks by hand are not those of `lab exercise`".to_owned());
+    }
+    let parts = ["minutes. **Predict.** ", "```sh\n", "**Explain.**"];
+    if by_hand.iter().any(|text| parts.iter().any(|part| !text.contains(part))) {
+        faults.push("an attack by hand without minutes, prediction, outcome or explanation".to_owned());
+    }
     let mistakes: Vec<&str> = section(document, "## Twenty misunderstandings").split("\n### ").skip(1).collect();
     if mistakes.len() != 20 {
         faults.push(format!("{} misunderstandings", mistakes.len()));
@@ -232,6 +245,8 @@ fn a_lesson_plan_with_a_mistake_in_it_is_reported() {
         ("### 7. ", "### 8. "),
         ("*Try:* exercise 2, or step", "*Try:* to believe it. Exercise 2 or"),
         ("**Answer.** Three,", "Three,"),
+        ("### By hand 5: The one", "### By hand 5: The two"),
+        ("**Explain.** Each text", "Each text"),
         ("- Ask: Meta *says* of", "- Ask: Meta knows of"),
         ("4. Netflix read private messages. *Denied* by", "4. Netflix read private messages, says"),
     ] {

@@ -1,6 +1,7 @@
 //! `blindrelay lab`: the laboratory.
 
 mod attack;
+mod exercise;
 mod fuzz;
 mod populate;
 mod relay;
@@ -22,6 +23,8 @@ pub(super) struct Args {
 enum Command {
     /// Perform an attack, against a control that must lose and against the real client
     Attack(attack::Args),
+    /// Perform an attack by hand: predict, do, see; and hear whether you got it
+    Exercise(exercise::Args),
     /// Mix all lies of a relay at random, by seed, and look what three clients make of it
     Fuzz(fuzz::Args),
     /// Fill a fresh home with some weeks of messages, recommendations and clicks
@@ -33,12 +36,16 @@ enum Command {
 pub(super) fn run(Args { command }: Args, home: Option<PathBuf>) -> Result<ExitCode> {
     super::core::leave_none()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         match command {
             Command::Attack(args) => attack::run(args).await,
+            Command::Exercise(args) => exercise::run(args).await,
             Command::Fuzz(args) => fuzz::run(args),
             Command::Populate(args) => populate::run(args, &Home::resolve(home)?),
             Command::Relay(args) => relay::run(args).await,
         }
-    })
+    });
+    // A question that was not answered is not waited for.
+    runtime.shutdown_background();
+    done
 }

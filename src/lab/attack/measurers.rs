@@ -17,7 +17,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         story: "The relay measures every message. Yes has three letters, no has two, and an address is longer than both.",
         wants: "to tell short answers apart",
         property: "A text is padded to 512 bytes, or to 1, 2, 4 … 128 KiB: within one size nothing is told.",
-        source: "Garman et al., Dancing on the Lip of the Volcano (USENIX Security 2016), on iMessage lengths",
+        source: "Coull and Dyer, Traffic Analysis of Encrypted Messaging Services: Apple iMessage and Beyond (2014)",
         place: ("src/protocol/padding.rs", "pad"),
         limit: "Which of nine sizes shows.",
         control: Control::Twin,

@@ -52,6 +52,9 @@ impl Mask {
     }
 }
 
+/// What a mask writes by itself.
+pub(super) const LETTER: &str = "it is me, with a new phone";
+
 /// Stands between people.
 #[derive(Debug)]
 pub(super) struct Middle {
@@ -61,6 +64,8 @@ pub(super) struct Middle {
     written: BTreeSet<(UserId, UserId)>,
     /// Waits until two people have written to each other.
     later: bool,
+    /// Whether the masks write a first letter themselves.
+    writes: bool,
     /// When the masks' clients were last asked whether something waits.
     ticked: u64,
 }
@@ -68,12 +73,21 @@ pub(super) struct Middle {
 impl Middle {
     /// Swaps keys from the first contact on.
     pub(super) fn first() -> Box<dyn Hand> {
-        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: false, ticked: 0 })
+        Box::new(Self::new(false, false))
     }
 
     /// Swaps the keys of two people who have written to each other.
     pub(super) fn later() -> Box<dyn Hand> {
-        Box::new(Self { masks: BTreeMap::new(), written: BTreeSet::new(), later: true, ticked: 0 })
+        Box::new(Self::new(true, false))
+    }
+
+    /// The same, and writes to the other one, with new keys.
+    pub(super) fn writing() -> Box<dyn Hand> {
+        Box::new(Self::new(true, true))
+    }
+
+    fn new(later: bool, writes: bool) -> Self {
+        Self { masks: BTreeMap::new(), written: BTreeSet::new(), later, writes, ticked: 0 }
     }
 
     fn waits(&self, one: &UserId, other: &UserId) -> bool {
@@ -136,6 +150,12 @@ impl Hand for Middle {
                     let keys = mask.keys();
                     table.did(format!("{who} asks for {user}'s keys and is given keys of mine"));
                     table.client(who, keys);
+                }
+                if self.writes
+                    && let Some(other) = self.masks.get_mut(&(who.clone(), user.clone()))
+                    && let Ok(step) = other.messenger.send(&user, LETTER, now, &mut table.rng)
+                {
+                    Self::leave(who, step, table);
                 }
             }
             ClientFrame::Send { id, to, payload: payload @ Payload::Sealed(_) } if self.is_between(&to, who) => {

@@ -45,9 +45,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         limit: "Letters that look alike remain alike.",
         control: Control::Twin,
         hand: None,
-        play: |side| {
-            Box::pin(shown(side, "\u{1b}[2J\u{1b}]0;bank\u{7}transfer \u{202e}001 ruoy", &["\u{1b}", "\u{202e}"]))
-        },
+        play: |side| Box::pin(shown(side, ESCAPES, OBEYED)),
     },
     Attack {
         name: "fake-badge",
@@ -74,6 +72,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         play: |side| Box::pin(two_keys(side)),
     },
 ];
+
+/// Clear the screen, set the title, turn the line around; and more accents on one letter than any language has, which climb over
+/// the lines above.
+const ESCAPES: &str =
+    "\u{1b}[2J\u{1b}]0;bank\u{7}transfer \u{202e}001 ruoy\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}";
+/// What a terminal would obey.
+const OBEYED: &[&str] = &["\u{1b}", "\u{202e}", "\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}"];
 
 /// Lets Mallory's client send bytes of Mallory's own making instead of its own.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +138,7 @@ fn aside(cast: &Cast) -> Option<SetAside> {
 }
 
 /// What reaches Bob's screen of a text.
-async fn shown(side: Side, text: &'static str, dangerous: &[&str]) -> Result<Outcome> {
+async fn shown(side: Side, text: &'static str, dangerous: &'static [&str]) -> Result<Outcome> {
     let lines = if side == Side::Control {
         let (_house, mut alice, mut bob) = twin::pair(Vec::new()).await?;
         alice.say("bob", text).await?;

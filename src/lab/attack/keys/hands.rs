@@ -87,10 +87,37 @@ impl Hand for Offer {
         table.did(format!("{who} asked for the keys of {}, and was given what I made of them", bundle.user));
         let Bundle { user, identities, prekey, one_time } = bundle;
         // Whoever is shown another's keys writes to that other one.
-        let owner =
-            self.memory.first.iter().find(|(name, (identity, _))| **name != user && identities.contains(identity));
+        let agreement = |bytes: &Bytes| IdentityStatement::from_bytes(&bytes.0).ok().map(|keys| *keys.x25519());
+        let same = |one: &Bytes, other: &Bytes| {
+            one == other || agreement(one).is_some_and(|key| agreement(other) == Some(key))
+        };
+        let owner = self.memory.first.iter().find(|(name, (identity, _))| {
+            **name != user && *name != who && identities.iter().any(|shown| same(shown, identity))
+        });
         self.redirect.extend(owner.map(|(owner, _)| (user.clone(), owner.clone())));
         table.client(who, RelayFrame::Keys { user, identities, prekey, one_time });
+    }
+}
+
+/// Keys of the relay's own, for Alice alone.
+pub(super) fn swap_for_alice(_: &mut Memory, whom: &UserId, bundle: &mut Bundle, now: u64, rng: &mut ChaCha20Rng) {
+    if whom.as_str() == "alice" {
+        swap(bundle, now, rng);
+    }
+}
+
+/// Keys of the relay's own, for Bob alone.
+pub(super) fn swap_for_bob(_: &mut Memory, whom: &UserId, bundle: &mut Bundle, now: u64, rng: &mut ChaCha20Rng) {
+    if whom.as_str() == "bob" {
+        swap(bundle, now, rng);
+    }
+}
+
+fn swap(bundle: &mut Bundle, now: u64, rng: &mut ChaCha20Rng) {
+    if let Some(mut mask) = Mask::new(&bundle.user, now, rng)
+        && let RelayFrame::Keys { user, identities, prekey, one_time } = mask.keys()
+    {
+        *bundle = Bundle { user, identities, prekey, one_time };
     }
 }
 
@@ -185,6 +212,21 @@ pub(super) fn key_share(memory: &mut Memory, whom: &UserId, bundle: &mut Bundle,
         (bundle.identities, bundle.prekey) = (vec![identity.clone()], Some(prekey.clone()));
         bundle.one_time = None;
     }
+}
+
+/// The agreement keys of a third person, under the name that was asked for, signed by a key of the relay's.
+pub(super) fn keys_signed_anew(memory: &mut Memory, whom: &UserId, bundle: &mut Bundle, _: u64, rng: &mut ChaCha20Rng) {
+    let other = memory.first.iter().find(|(name, _)| *name != whom && **name < bundle.user);
+    let Some((_, (identity, prekey))) = other else { return };
+    let signing = SigningKey::generate(rng);
+    let Ok(statement) = IdentityStatement::from_bytes(&identity.0) else { return };
+    let keys = identity_body(&bundle.user, &signing.verifying_key().0, &statement.x25519().0);
+    bundle.identities = vec![[&keys[..], &signing.sign(IDENTITY, &keys)].concat().into()];
+    // A statement is a name, the keys, and a signature of 64 bytes.
+    let theirs = 1 + statement.id().as_str().len()..prekey.0.len() - 64;
+    let body = [&name(&bundle.user)[..], &prekey.0[theirs]].concat();
+    bundle.prekey = Some([&body[..], &signing.sign(PREKEY, &body)].concat().into());
+    bundle.one_time = None;
 }
 
 /// A one-time key that is zero.

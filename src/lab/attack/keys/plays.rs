@@ -7,7 +7,8 @@ use crate::client::contacts::Mode;
 use crate::client::messenger::{Alarm, Event};
 use crate::clock::Clock;
 use crate::lab::attack::cast::{Cast, id, text_of};
-use crate::lab::attack::middle::Middle;
+use crate::lab::attack::messages::swallowing;
+use crate::lab::attack::middle::{LETTER, Middle};
 use crate::lab::attack::twin::{self, NaiveMiddle, Twin};
 use crate::lab::attack::{MOMENT, Outcome, Side};
 use crate::lab::copied::CopiedKeys;
@@ -47,8 +48,30 @@ pub(super) async fn swap_first(side: Side) -> Result<Outcome> {
     };
     let differ = hers.is_some() && his.is_some() && hers != his;
     let verdict = if differ { "they compare: the numbers differ" } else { "they compare: the numbers are the same" };
-    let did = vec![number("alice's screen", &hers), number("bob's screen", &his), verdict.to_owned()];
-    Ok(Outcome::new(!differ, cast.house.loot(), did))
+    let mut did = vec![number("alice's screen", &hers), number("bob's screen", &his), verdict.to_owned()];
+    let mut halves = true;
+    for (victim, alter) in [("alice", hands::swap_for_alice as Alter), ("bob", hands::swap_for_bob)] {
+        let half = swap_half(alter).await?;
+        halves &= half;
+        let verdict = if half { "differ" } else { "are the same" };
+        did.push(format!("only {victim} is given a wrong key: the numbers {verdict}"));
+    }
+    Ok(Outcome::new(!differ || !halves, cast.house.loot(), did))
+}
+
+/// The relay lies to one of the two: do the numbers differ?
+async fn swap_half(alter: Alter) -> Result<bool> {
+    let hands = vec![Box::new(Offer::new(alter)) as _, swallowing()];
+    let mut cast = Cast::new(hands, &["alice", "bob"]).await?;
+    cast.say("alice", "bob", SECRET)?;
+    cast.say("bob", "alice", "are you there?")?;
+    let mut numbers = [None, None];
+    cast.until_mut("both have a number", |cast| {
+        numbers = [("alice", "bob"), ("bob", "alice")].map(|(me, peer)| cast.number(me, peer).ok().flatten());
+        numbers.iter().all(Option::is_some)
+    })
+    .await?;
+    Ok(numbers[0] != numbers[1])
 }
 
 pub(super) async fn swap_later(side: Side) -> Result<Outcome> {
@@ -63,7 +86,7 @@ pub(super) async fn swap_later(side: Side) -> Result<Outcome> {
         let got = house.loot();
         return Ok(Outcome::new(!got.is_empty(), got, did));
     }
-    let mut cast = Cast::new(vec![Middle::later()], &["alice", "bob"]).await?;
+    let mut cast = Cast::new(vec![Middle::writing()], &["alice", "bob"]).await?;
     cast.tell("alice", "bob", "hello").await?;
     cast.tell("bob", "alice", "hello yourself").await?;
     for (me, peer) in [("alice", "bob"), ("bob", "alice")] {
@@ -78,11 +101,15 @@ pub(super) async fn swap_later(side: Side) -> Result<Outcome> {
         decided(cast) || !loot.is_empty()
     })
     .await?;
+    // Meanwhile Bob is written to in Alice's name, by keys that he does not know.
+    let aside = |event: &Event| matches!(event, Event::SetAside { .. } | Event::KeyChanged(_));
+    let fooled = |cast: &Cast| cast.heard("bob").iter().any(|text| text == LETTER);
+    cast.until("bob's client decides", |cast| cast.saw("bob", aside) || fooled(cast)).await?;
     cast.wait(MOMENT).await;
     loot.extend(cast.house.loot());
     let contact = cast.contact("alice", "bob")?;
-    let taken = !loot.is_empty() || contact.verified || !decided(&cast);
-    Ok(Outcome::new(taken, loot, cast.screen("alice")))
+    let taken = !loot.is_empty() || contact.verified || !decided(&cast) || fooled(&cast);
+    Ok(Outcome::new(taken, loot, [cast.screen("alice"), cast.screen("bob")].concat()))
 }
 
 pub(super) async fn ghost(side: Side) -> Result<Outcome> {
@@ -165,10 +192,22 @@ pub(super) async fn drain(_: Side) -> Result<Outcome> {
         !got.is_empty()
     })
     .await?;
-    cast.tell("carol", "bob", SECRET).await?;
-    let taken = cast.saw("carol", |event| matches!(event, Event::NoOneTimeKey(_)));
-    let said = if taken { "carol's first message found none left" } else { "carol's first message had one" };
-    Ok(Outcome::new(taken, got, vec!["the relay refused the rest: too fast".to_owned(), said.to_owned()]))
+    cast.say("carol", "bob", SECRET)?;
+    // With a key that somebody else has used it would be put aside.
+    let aside = |event: &Event| matches!(event, Event::SetAside { .. });
+    let read = |cast: &Cast| cast.heard("bob").iter().any(|text| text == SECRET);
+    cast.until("bob's client decides", |cast| cast.saw("bob", aside) || read(cast)).await?;
+    let none = cast.saw("carol", |event| matches!(event, Event::NoOneTimeKey(_)));
+    let said = match (none, read(&cast)) {
+        (true, _) => "carol's first message found none left",
+        (_, true) => "carol's first message had one",
+        (_, false) => "carol's first message had one that was used before, and is lost",
+    };
+    Ok(Outcome::new(
+        none || !read(&cast),
+        got,
+        vec!["the relay refused the rest: too fast".to_owned(), said.to_owned()],
+    ))
 }
 
 pub(super) async fn withhold(_: Side) -> Result<Outcome> {
@@ -181,7 +220,18 @@ pub(super) async fn withhold(_: Side) -> Result<Outcome> {
 pub(super) async fn key_share(side: Side) -> Result<Outcome> {
     let hands: Vec<_> = vec![Box::new(Offer::new(hands::key_share)) as _];
     if side == Side::Real {
-        return nothing_leaves(Cast::new(hands, &["alice", "bob", "carol"]).await?, "carol").await;
+        let people = ["alice", "bob", "carol"];
+        let mut shared = nothing_leaves(Cast::new(hands, &people).await?, "carol").await?;
+        // The other way: Bob's agreement keys, signed in Carol's name by a key that the relay has. Nobody can see that they are his.
+        let mut cast = Cast::new(vec![Box::new(Offer::new(hands::keys_signed_anew)) as _], &people).await?;
+        cast.say("alice", "carol", SECRET)?;
+        let aside = |event: &Event| matches!(event, Event::SetAside { .. });
+        cast.until("bob's client decides", |cast| cast.saw("bob", aside) || !cast.heard("bob").is_empty()).await?;
+        let heard = cast.heard("bob");
+        shared.taken |= !heard.is_empty();
+        shared.got.extend(heard.iter().map(|text| format!("bob's client shows, as if it were for him: {text}")));
+        shared.did.extend(cast.screen("bob"));
+        return Ok(shared);
     }
     let (house, mut alice, mut bob) = twin::pair(hands).await?;
     let _carol = Twin::join(house.proxy.url(), "carol").await?;

@@ -4,6 +4,7 @@ mod hands;
 mod plays;
 
 use super::{Attack, Control};
+use crate::lab::hand::Hand;
 use hands::{
     Altered, EXTEND, ForgeOpen, ForgeReceipt, ForgeSender, HoldBack, Late, Oversized, Reflect, Reorder, Replay, Splice,
     Swallow, TAMPER, TRUNCATE,
@@ -11,6 +12,11 @@ use hands::{
 
 /// A text that nobody wrote.
 const FORGERY: &str = "please send me the house key";
+
+/// A relay that delivers one message of whoever writes first, and nothing more between these two.
+pub(super) fn swallowing() -> Box<dyn Hand> {
+    Box::new(Swallow::new(1_000))
+}
 
 /// The family.
 pub(super) const ATTACKS: &[Attack] = &[
@@ -164,7 +170,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         story: "The relay throws a text away, and confirms it in the reader's name.",
         wants: "that the writer believes it was read",
         property: "A sealed text is confirmed by a sealed receipt only.",
-        source: "Protocol decision: docs/protocol.md, Receipts",
+        source: "Protocol decision: docs/protocol.md, Inside the seal",
         place: ("src/client/vault/mail.rs", "delivered"),
         limit: "In an open conversation receipts are the relay's word.",
         control: Control::Open,

@@ -10,7 +10,7 @@ use super::hands::{
     Swallow,
 };
 use crate::client::contacts::{Arrival, Mode};
-use crate::client::messenger::Event;
+use crate::client::messenger::{Alarm, Event};
 use crate::client::vault::{StoredMessage, StoredState};
 use crate::clock::Clock;
 use crate::lab::attack::cast::{Cast, House, id, text_of};
@@ -19,6 +19,7 @@ use crate::lab::attack::twin;
 use crate::lab::attack::{MOMENT, Outcome, Side};
 use crate::lab::copied::CopiedKeys;
 use crate::lab::hand::{Hand, Note};
+use crate::protocol::params::DAY;
 use crate::wire::MessageId;
 
 const PAIR: [&str; 2] = ["alice", "bob"];
@@ -162,7 +163,10 @@ pub(super) async fn reflect(side: Side) -> Result<Outcome> {
     cast.tell("alice", "bob", "till tomorrow").await?;
     cast.wait(MOMENT).await;
     let heard = cast.heard("alice");
-    let taken = heard != ["and I you"] || cast.heard("bob") != ["I love you", "till tomorrow"];
+    // What comes back as Alice's own was delivered to the wrong person, and she is told.
+    let own = |event: &Event| matches!(event, Event::Alarm { alarm: Alarm::Misdelivered, .. });
+    let taken =
+        heard != ["and I you"] || cast.heard("bob") != ["I love you", "till tomorrow"] || !cast.saw("alice", own);
     let mut did = cast.screen("alice");
     did.dedup();
     Ok(Outcome::new(taken, if taken { heard } else { Vec::new() }, did))
@@ -327,5 +331,13 @@ pub(super) async fn old_session(_: Side) -> Result<Outcome> {
     let now = Clock::system().now();
     let opened = cast.blobs("bob", "alice").iter().filter_map(|blob| thief.open(blob, now)).collect::<Vec<_>>();
     let got: Vec<String> = opened.iter().cloned().filter_map(text_of).collect();
-    Ok(Outcome::new(!opened.is_empty(), got, marks(&cast)))
+    let mut did = marks(&cast);
+    // Or whoever has Alice's keys dates a session of their own five days ahead: it would be the newest until then.
+    let mut cast = Cast::strangers(Vec::new(), &["bob"]).await?;
+    cast.join("alice", Clock::manual(Clock::system().now() + 5 * DAY)).await?;
+    cast.say("alice", "bob", "newest of all")?;
+    cast.until("bob's client decides", |cast| cast.saw("bob", set_aside) || !cast.heard("bob").is_empty()).await?;
+    let first = !cast.heard("bob").is_empty();
+    did.extend(cast.screen("bob"));
+    Ok(Outcome::new(!opened.is_empty() || first, got, did))
 }
