@@ -46,7 +46,8 @@ pub(super) async fn swap_first(side: Side) -> Result<Outcome> {
         format!("{whose} shows the number {} …", digits.get(..20).unwrap_or_default())
     };
     let differ = hers.is_some() && his.is_some() && hers != his;
-    let verdict = if differ { "they compare: the numbers differ" } else { "they compare: the numbers are the same" };
+    let verdict =
+        if differ { "they compare: ▲ the numbers differ" } else { "they compare: the numbers are the same" };
     let did = vec![number("alice's screen", &hers), number("bob's screen", &his), verdict.to_owned()];
     Ok(Outcome::new(!differ, cast.house.loot(), did))
 }

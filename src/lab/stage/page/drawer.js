@@ -1,0 +1,124 @@
+// The attack drawer: twelve attacks to choose from; the chosen one is played by the stage's program, and what came of it stands here
+// in three columns, Alice, the attacker, Bob: above, the control that must lose; below, the real client.
+//
+//   list ──pick──► POST /act {"do":"attack","name":…} ──section "attack"──► what came of it ──"All attacks" or Esc──► list, stage
+
+import { byId, el, show } from "/dom.js";
+import { act } from "/live.js";
+
+/** The drawer. `tell` shows a notice. */
+export function drawer(tell) {
+  const [pane, panes, toggle] = [byId("drawer"), document.querySelector(".panes"), byId("attacks")];
+  let [cards, lesson, choosing, playing] = [[], null, true, ""];
+
+  function button(word, press, attributes = {}, ...more) {
+    const node = el("button", { type: "button", ...attributes }, word, ...more);
+    node.addEventListener("click", press);
+    return node;
+  }
+
+  async function play(name) {
+    if (playing) return;
+    playing = name;
+    draw();
+    const error = await act({ do: "attack", name });
+    playing = "";
+    if (error) tell(error);
+    else choosing = false;
+    draw();
+    pane.querySelector(error ? `[data-name="${name}"]` : "h2")?.focus();
+    if (!error) pane.scrollTop = 0;
+  }
+
+  function choose() {
+    const name = lesson?.name;
+    choosing = true;
+    draw();
+    (pane.querySelector(`[data-name="${name}"]`) ?? pane).focus();
+  }
+
+  function open(is) {
+    if (pane.hidden === !is) return;
+    pane.hidden = !is;
+    panes.hidden = is;
+    toggle.setAttribute("aria-expanded", String(is));
+  }
+
+  pane.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    if (!choosing && lesson) return choose();
+    open(false);
+    toggle.focus();
+  });
+
+  function draw() {
+    if (choosing || !lesson) show(pane, drawList());
+    else show(pane, drawLesson());
+  }
+
+  function drawList() {
+    return [
+      el("h2", { tabindex: "-1" }, "Attacks"),
+      el("p", {}, "Each is played now, through real sockets: against something that must lose, then against the client that people use."),
+      el("ol", { class: "cards" }, cards.map(({ name, title, wants }) => el("li", {},
+        button(el("b", {}, playing === name ? `${title} …` : title), () => play(name), { "data-name": name, disabled: Boolean(playing) },
+          el("span", { class: "quiet" }, wants))))),
+    ];
+  }
+
+  function drawLesson() {
+    const { title, name, story, control, patch, against_control: lost, against_real: real, holds } = lesson;
+    const verdict = !holds ? ["alarm", "▲ does not hold"] : real.got.length > 0 ? ["sealed", "■ holds, within a limit"] : ["sealed", "■ holds"];
+    return [
+      el("header", {},
+        button("← All attacks", choose),
+        el("h2", { tabindex: "-1" }, title),
+        button(playing ? "…" : "Play again", () => play(name), { disabled: Boolean(playing) })),
+      el("p", {}, story),
+      el("section", { class: "side control", "aria-label": "The control" },
+        el("header", {}, el("h3", {}, patch ? "The control is a patch" : `Against ${control}`), lost ? mark("alarm", lost.taken ? "▲ taken" : "■ not taken") : null),
+        lost ? columns(lost) : drawPatch(patch)),
+      el("section", { class: "side real", "aria-label": "The real client" },
+        el("header", {}, el("h3", {}, "Against the real client"), mark(...verdict)),
+        columns(real)),
+      el("dl", { class: "why" }, [
+        ["What stops it", lesson.property], ["What it does not stop", lesson.limit], ["Source", lesson.source],
+        ["In code", el("code", {}, `${lesson.file}, fn ${lesson.function}`)], ["At the prompt", el("code", {}, `blindrelay lab attack ${name}`)],
+      ].map(([word, what]) => [el("dt", {}, word), el("dd", {}, what)])),
+    ];
+  }
+
+  return {
+    open,
+    list(value) { cards = value; draw(); },
+    /** The attack that was played last, on this page or on another one. */
+    played(value) {
+      if (value?.n === lesson?.n) return;
+      lesson = value;
+      choosing = !value;
+      draw();
+    },
+  };
+}
+
+function mark(kind, word) {
+  return el("span", { class: `badge ${kind}` }, word);
+}
+
+/** Where the twin has no such mechanism, the program itself is the control, with the defence cut out. */
+function drawPatch(patch) {
+  return el("p", {}, "The naive twin has nothing of the kind. What loses is this program without the defence: ",
+    el("code", {}, `tests/mutants/${patch}.patch`), " cuts it out, and the tests build that and see this attack succeed: ",
+    el("code", {}, `tests/mutants/run ${patch}`), ".");
+}
+
+function columns({ taken, got, alice, middle, bob }) {
+  const line = (text) => el("li", { class: text.includes("▲") ? "cry" : "" }, el("bdi", {}, text));
+  const shown = (lines) => (lines.length > 0 ? lines.map(line) : el("li", { class: "quiet" }, "shows nothing"));
+  const cell = (name, kind, ...lines) => el("div", { class: `cell ${kind}` }, el("h4", {}, name), el("ul", {}, ...lines));
+  const loot = got.length === 0 ? el("li", { class: "nothing" }, "■ got nothing")
+    : got.map((text) => el("li", { class: taken ? "loot" : "loot limit" }, el("b", {}, "▲ got: "), el("bdi", {}, text)));
+  return el("div", { class: "cells" },
+    cell("Alice", "alice", shown(alice)), cell("The attacker", "attacker", loot, middle.map(line)), cell("Bob", "bob", shown(bob)));
+}
