@@ -48,7 +48,14 @@ pub(super) async fn swap_first(side: Side) -> Result<Outcome> {
     let differ = hers.is_some() && his.is_some() && hers != his;
     let verdict =
         if differ { "they compare: ▲ the numbers differ" } else { "they compare: the numbers are the same" };
-    let did = vec![number("alice's screen", &hers), number("bob's screen", &his), verdict.to_owned()];
+    let alarm = |event: &Event| matches!(event, Event::Alarm { .. } | Event::KeyChanged(_));
+    let alarms = cast.count("alice", alarm) + cast.count("bob", alarm);
+    let did = vec![
+        number("alice's screen", &hers),
+        number("bob's screen", &his),
+        format!("{alarms} alarms at both ends"),
+        verdict.to_owned(),
+    ];
     Ok(Outcome::new(!differ, cast.house.loot(), did))
 }
 
