@@ -55,13 +55,13 @@ async fn each_of_the_twelve_shows_loot_for_the_control_and_none_for_the_real_cli
     for (name, lost, kept, cries) in DOZEN {
         page.evaluate(&format!("document.querySelector('[data-name={name}]').focus()")).await;
         page.press("Enter").await;
-        page.until("document.querySelector('#drawer .side')").await;
+        page.until("document.querySelector('#drawer .against')").await;
         page.until("document.activeElement.matches('#drawer h2')").await;
         page.until_text("#drawer .why code", &format!("lab attack {name}")).await;
         shot(page, &format!("drawer-{name}")).await;
 
         let (control, real) = (texts(page, ".control .loot").await, texts(page, ".real .loot").await);
-        let verdicts = texts(page, ".side .badge").await;
+        let verdicts = texts(page, ".against .badge").await;
         if let Some(lost) = lost {
             assert!(
                 control.iter().any(|loot| loot.starts_with("▲ got: ") && loot.contains(lost)),

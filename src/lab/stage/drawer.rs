@@ -170,10 +170,11 @@ fn concerns(line: &str, name: &str) -> bool {
     line.starts_with("they ") || line.starts_with(&format!("{name} ")) || line.contains(&format!("{name}'s "))
 }
 
-/// Lines as a page shows them: each once, without what the column's heading says, not too many and not too long.
+/// Lines as a page shows them: alarms first, each once, without what the column's heading says, not too many and not too long.
 fn shown(lines: &[String], heading: &str) -> Vec<String> {
     let mut before = BTreeSet::new();
-    let fresh: Vec<&String> = lines.iter().filter(|line| before.insert(*line)).collect();
+    let mut fresh: Vec<&String> = lines.iter().filter(|line| before.insert(*line)).collect();
+    fresh.sort_by_key(|line| !line.contains('▲'));
     let cut = |line: &&String| {
         let line = line.strip_prefix(heading).unwrap_or(line);
         sanitise(&line.chars().take(SHOWN).collect::<String>())
@@ -198,11 +199,17 @@ mod tests {
     #[test]
     fn lines_come_to_the_column_that_they_are_about_and_are_inert() {
         let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<String>>();
-        let did =
-            ["alice's screen: ▲ no", "alice's screen: ▲ no", "3 copies", "they compare", "alice's client sent\u{1b}"];
+        let did = [
+            "alice's screen: hm",
+            "alice's screen: ▲ no",
+            "alice's screen: ▲ no",
+            "3 copies",
+            "they compare",
+            "alice's client sent\u{1b}",
+        ];
         let got = ["bob reads: x", "bob reads: x"];
         let columns = Columns::of(Outcome { got: lines(&got), did: lines(&did), taken: true });
-        assert_eq!(columns.alice, ["▲ no", "they compare", "alice's client sent\\u{1b}"]);
+        assert_eq!(columns.alice, ["▲ no", "hm", "they compare", "alice's client sent\\u{1b}"]);
         assert_eq!((columns.middle, columns.bob), (lines(&["3 copies"]), lines(&["they compare"])));
         assert_eq!(columns.got, ["bob reads: x"]);
         let many: Vec<String> = (0..9).map(|n| format!("bob reads: {n}")).collect();

@@ -17,17 +17,17 @@ export function drawer(tell) {
     return node;
   }
 
+  /** What came of it comes as a section: before the answer or after it. */
   async function play(name) {
     if (playing) return;
     playing = name;
     draw();
     const error = await act({ do: "attack", name });
+    if (!error) return;
     playing = "";
-    if (error) tell(error);
-    else choosing = false;
+    tell(error);
     draw();
-    pane.querySelector(error ? `[data-name="${name}"]` : "h2")?.focus();
-    if (!error) pane.scrollTop = 0;
+    pane.querySelector(`[data-name="${name}"]`)?.focus();
   }
 
   function choose() {
@@ -44,12 +44,16 @@ export function drawer(tell) {
     toggle.setAttribute("aria-expanded", String(is));
   }
 
+  function leave() {
+    open(false);
+    toggle.focus();
+  }
+
   pane.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.stopPropagation();
-    if (!choosing && lesson) return choose();
-    open(false);
-    toggle.focus();
+    if (!choosing && lesson) choose();
+    else leave();
   });
 
   function draw() {
@@ -59,8 +63,8 @@ export function drawer(tell) {
 
   function drawList() {
     return [
-      el("h2", { tabindex: "-1" }, "Attacks"),
-      el("p", {}, "Each is played now, through real sockets: against something that must lose, then against the client that people use."),
+      el("header", {}, el("h2", { tabindex: "-1" }, "Attacks"), button("Back to the stage", leave)),
+      el("p", {}, "Each is really played: against a control that must lose, then against the real client."),
       el("ol", { class: "cards" }, cards.map(({ name, title, wants }) => el("li", {},
         button(el("b", {}, playing === name ? `${title} …` : title), () => play(name), { "data-name": name, disabled: Boolean(playing) },
           el("span", { class: "quiet" }, wants))))),
@@ -76,16 +80,16 @@ export function drawer(tell) {
         el("h2", { tabindex: "-1" }, title),
         button(playing ? "…" : "Play again", () => play(name), { disabled: Boolean(playing) })),
       el("p", {}, story),
-      el("section", { class: "side control", "aria-label": "The control" },
+      el("section", { class: "against control", "aria-label": "The control" },
         el("header", {}, el("h3", {}, patch ? "The control is a patch" : `Against ${control}`), lost ? mark("alarm", lost.taken ? "▲ taken" : "■ not taken") : null),
         lost ? columns(lost) : drawPatch(patch)),
-      el("section", { class: "side real", "aria-label": "The real client" },
+      el("section", { class: "against real", "aria-label": "The real client" },
         el("header", {}, el("h3", {}, "Against the real client"), mark(...verdict)),
         columns(real)),
       el("dl", { class: "why" }, [
         ["What stops it", lesson.property], ["What it does not stop", lesson.limit], ["Source", lesson.source],
         ["In code", el("code", {}, `${lesson.file}, fn ${lesson.function}`)], ["At the prompt", el("code", {}, `blindrelay lab attack ${name}`)],
-      ].map(([word, what]) => [el("dt", {}, word), el("dd", {}, what)])),
+      ].flatMap(([word, what]) => [el("dt", {}, word), el("dd", {}, what)])),
     ];
   }
 
@@ -95,9 +99,13 @@ export function drawer(tell) {
     /** The attack that was played last, on this page or on another one. */
     played(value) {
       if (value?.n === lesson?.n) return;
+      const asked = playing && playing === value?.name;
       lesson = value;
       choosing = !value;
+      playing = "";
       draw();
+      pane.scrollTop = 0;
+      if (asked) pane.querySelector("h2").focus();
     },
   };
 }

@@ -94,7 +94,11 @@ byId("modes").addEventListener("click", async (event) => {
   const { mode } = event.target.dataset;
   if (mode) tell("act", await act({ do: "mode", mode }), false);
 });
-byId("views").addEventListener("click", (event) => { if (event.target.dataset.view) setView(event.target.dataset.view); });
+byId("views").addEventListener("click", (event) => {
+  if (!event.target.dataset.view) return;
+  attacks.open(false);
+  setView(event.target.dataset.view);
+});
 byId("reset").addEventListener("click", async () => tell("act", await act({ do: "reset" }), false));
 
 setView("messages");
