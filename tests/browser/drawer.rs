@@ -55,13 +55,13 @@ async fn each_of_the_twelve_shows_loot_for_the_control_and_none_for_the_real_cli
     for (name, lost, kept, cries) in DOZEN {
         page.evaluate(&format!("document.querySelector('[data-name={name}]').focus()")).await;
         page.press("Enter").await;
-        page.until("document.querySelector('#drawer .against')").await;
+        page.until("document.querySelector('#drawer .sides')").await;
         page.until("document.activeElement.matches('#drawer h2')").await;
         page.until_text("#drawer .why code", &format!("lab attack {name}")).await;
         shot(page, &format!("drawer-{name}")).await;
 
         let (control, real) = (texts(page, ".control .loot").await, texts(page, ".real .loot").await);
-        let verdicts = texts(page, ".against .badge").await;
+        let verdicts = texts(page, ".sides .badge").await;
         if let Some(lost) = lost {
             assert!(
                 control.iter().any(|loot| loot.starts_with("▲ got: ") && loot.contains(lost)),
@@ -69,7 +69,7 @@ async fn each_of_the_twelve_shows_loot_for_the_control_and_none_for_the_real_cli
             );
             assert_eq!(verdicts[0], "▲ taken", "{name}");
         } else {
-            let patch = texts(page, ".control code").await.remove(0);
+            let patch = texts(page, ".patch code").await.remove(0);
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&patch).exists(), "{name}: {patch}");
             assert!(control.is_empty() && verdicts.len() == 1, "{name}: {control:?} {verdicts:?}");
         }
@@ -81,8 +81,8 @@ async fn each_of_the_twelve_shows_loot_for_the_control_and_none_for_the_real_cli
             assert_eq!(texts(page, ".real .nothing").await, ["■ got nothing"], "{name}");
         }
         for end in ["alice", "bob"] {
-            let cry = !texts(page, &format!(".real .{end} .cry")).await.is_empty();
-            assert_eq!(cry, cries.contains(&end), "{name}: {end} {:?}", texts(page, &format!(".real .{end} li")).await);
+            let cry = !texts(page, &format!(".real.{end} .cry")).await.is_empty();
+            assert_eq!(cry, cries.contains(&end), "{name}: {end} {:?}", texts(page, &format!(".real.{end} li")).await);
         }
         page.press("Escape").await;
         list(page).await;
@@ -218,7 +218,7 @@ async fn shots_of_the_drawer() {
             page.media(dark, false).await;
             for attack in ["", "swap-keys-first", "swap-keys-later", "downgrade-to-open", "replay"] {
                 if attack.is_empty() {
-                    page.evaluate("document.querySelector('#drawer header button')?.click()").await;
+                    page.evaluate("document.querySelector('#drawer:has(.sides) header button')?.click()").await;
                     list(page).await;
                 } else {
                     hall.act(json!({ "do": "attack", "name": attack })).await;

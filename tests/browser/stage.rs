@@ -64,11 +64,11 @@ async fn one_key_plays_the_tour_from_the_first_step_to_the_last() {
             "A swapped key nobody checks" => {
                 // The relay has read it on both sides, and only the numbers tell.
                 for side in ["control", "real"] {
-                    page.until_text(&format!("#drawer .{side} .attacker .loot"), "meet me at the harbour").await;
+                    page.until_text(&format!("#drawer .{side}.attacker .loot"), "meet me at the harbour").await;
                 }
-                page.until_text("#drawer .real .attacker", "0 alarms").await;
+                page.until_text("#drawer .real.attacker", "0 alarms").await;
                 for end in ["alice", "bob"] {
-                    page.until_text(&format!("#drawer .real .{end} .cry"), "the numbers differ").await;
+                    page.until_text(&format!("#drawer .real.{end} .cry"), "the numbers differ").await;
                 }
             }
             "A swapped key after the check" => {

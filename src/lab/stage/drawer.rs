@@ -2,13 +2,14 @@
 //!
 //! Question: where does an audience look when somebody lies?
 //! At three places at once: what the attacker got stands in the middle, what the devices showed stands at both ends. So whatever
-//! came of an attack is sorted into these columns, once for the control that must lose and once for the real client. Nothing here
+//! came of an attack is sorted by whose it is, once for the control that must lose and once for the real client, side by side. Nothing here
 //! is told: [`crate::lab::attack`] plays it when it is asked for, through sockets of this process, and with its own cast.
 //!
 //! ```text
-//!               Alice            the attacker         Bob
-//! control       what it showed   what was got         what it showed
-//! real client   the alarm        nothing              the alarm
+//!            control           real client
+//! Alice      what it showed    the alarm
+//! attacker   what was got      nothing
+//! Bob        what it showed    the alarm
 //! ```
 
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ const DOZEN: [(&str, &str); 12] = [
     ("steal-vault-then-read-yesterday", "Steal, read yesterday"),
     ("length", "Measure lengths"),
 ];
-/// Lines of a column.
+/// Lines of one party.
 const LINES: usize = 6;
 /// Characters of a line.
 const SHOWN: usize = 200;
@@ -68,8 +69,8 @@ struct Lesson {
     control: String,
     /// The patch of `tests/mutants` that must lose, where the control is one: the tests run it.
     patch: Option<&'static str>,
-    against_control: Option<Columns>,
-    against_real: Columns,
+    against_control: Option<Sorted>,
+    against_real: Sorted,
     holds: bool,
     property: &'static str,
     source: &'static str,
@@ -81,7 +82,7 @@ struct Lesson {
 
 /// What came of it on one side, by whose it is.
 #[derive(Debug, Default, Serialize)]
-struct Columns {
+struct Sorted {
     taken: bool,
     got: Vec<String>,
     alice: Vec<String>,
@@ -113,13 +114,13 @@ impl Drawer {
             title,
             story: attack.story,
             control: match attack.control {
-                Control::Twin => "the naive twin".to_owned(),
-                Control::Open => "an open conversation".to_owned(),
+                Control::Twin => "The naive twin".to_owned(),
+                Control::Open => "An open conversation".to_owned(),
                 other => other.to_string(),
             },
             patch: if let Control::Patch(patch) = attack.control { Some(patch) } else { None },
-            against_control: played.against_control.map(Columns::of),
-            against_real: Columns::of(played.against_real),
+            against_control: played.against_control.map(Sorted::of),
+            against_real: Sorted::of(played.against_real),
             holds: played.holds,
             property: attack.property,
             source: attack.source,
@@ -142,26 +143,26 @@ impl Drawer {
     }
 }
 
-impl Columns {
+impl Sorted {
     fn of(outcome: Outcome) -> Self {
-        let mut columns = Self { taken: outcome.taken, ..Self::default() };
+        let mut sorted = Self { taken: outcome.taken, ..Self::default() };
         for line in outcome.did {
             let (hers, his) = (concerns(&line, "alice"), concerns(&line, "bob"));
-            columns.alice.extend(hers.then(|| line.clone()));
-            columns.bob.extend(his.then(|| line.clone()));
-            columns.middle.extend((!hers && !his).then_some(line));
+            sorted.alice.extend(hers.then(|| line.clone()));
+            sorted.bob.extend(his.then(|| line.clone()));
+            sorted.middle.extend((!hers && !his).then_some(line));
         }
         // A lie that was believed is loot, and stands on the screen of whoever believes it.
-        for (name, column) in [("alice", &mut columns.alice), ("bob", &mut columns.bob)] {
-            if column.is_empty() {
+        for (name, party) in [("alice", &mut sorted.alice), ("bob", &mut sorted.bob)] {
+            if party.is_empty() {
                 let read = format!("{name} reads");
-                column.extend(outcome.got.iter().filter(|got| got.starts_with(&read)).cloned());
+                party.extend(outcome.got.iter().filter(|got| got.starts_with(&read)).cloned());
             }
-            *column = shown(column, &format!("{name}'s screen: "));
+            *party = shown(party, &format!("{name}'s screen: "));
         }
-        columns.middle = shown(&columns.middle, "");
-        columns.got = shown(&outcome.got, "");
-        columns
+        sorted.middle = shown(&sorted.middle, "");
+        sorted.got = shown(&outcome.got, "");
+        sorted
     }
 }
 
@@ -170,7 +171,7 @@ fn concerns(line: &str, name: &str) -> bool {
     line.starts_with("they ") || line.starts_with(&format!("{name} ")) || line.contains(&format!("{name}'s "))
 }
 
-/// Lines as a page shows them: alarms first, each once, without what the column's heading says, not too many and not too long.
+/// Lines as a page shows them: alarms first, each once, without what the heading says, not too many and not too long.
 fn shown(lines: &[String], heading: &str) -> Vec<String> {
     let mut before = BTreeSet::new();
     let mut fresh: Vec<&String> = lines.iter().filter(|line| before.insert(*line)).collect();
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_to_the_column_that_they_are_about_and_are_inert() {
+    fn lines_come_to_the_party_that_they_are_about_and_are_inert() {
         let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<String>>();
         let did = [
             "alice's screen: hm",
@@ -208,12 +209,12 @@ mod tests {
             "alice's client sent\u{1b}",
         ];
         let got = ["bob reads: x", "bob reads: x"];
-        let columns = Columns::of(Outcome { got: lines(&got), did: lines(&did), taken: true });
-        assert_eq!(columns.alice, ["▲ no", "hm", "they compare", "alice's client sent\\u{1b}"]);
-        assert_eq!((columns.middle, columns.bob), (lines(&["3 copies"]), lines(&["they compare"])));
-        assert_eq!(columns.got, ["bob reads: x"]);
+        let sorted = Sorted::of(Outcome { got: lines(&got), did: lines(&did), taken: true });
+        assert_eq!(sorted.alice, ["▲ no", "hm", "they compare", "alice's client sent\\u{1b}"]);
+        assert_eq!((sorted.middle, sorted.bob), (lines(&["3 copies"]), lines(&["they compare"])));
+        assert_eq!(sorted.got, ["bob reads: x"]);
         let many: Vec<String> = (0..9).map(|n| format!("bob reads: {n}")).collect();
-        let believed = Columns::of(Outcome { got: many, did: Vec::new(), taken: true });
+        let believed = Sorted::of(Outcome { got: many, did: Vec::new(), taken: true });
         assert_eq!((believed.bob.len(), believed.bob[6].as_str()), (7, "and 3 more"));
         assert_eq!(shown(&lines(&[&"é".repeat(300)]), "")[0].chars().count(), SHOWN);
     }

@@ -1,10 +1,16 @@
 // The attack drawer: twelve attacks to choose from; the chosen one is played by the stage's program, and what came of it stands here
-// in three columns, Alice, the attacker, Bob: above, the control that must lose; below, the real client.
+// side by side, the control that must lose and the real client: what Alice's device showed, what the attacker got, what Bob's showed.
 //
 //   list ──pick──► POST /act {"do":"attack","name":…} ──section "attack"──► what came of it ──"All attacks" or Esc──► list, stage
 
 import { byId, el, show } from "/dom.js";
 import { act } from "/live.js";
+
+const ROWS = [
+  ["Alice", "alice", (outcome) => shown(outcome.alice)],
+  ["Attacker", "attacker", (outcome) => loot(outcome)],
+  ["Bob", "bob", (outcome) => shown(outcome.bob)],
+];
 
 /** The drawer. `tell` shows a notice. */
 export function drawer(tell) {
@@ -74,18 +80,20 @@ export function drawer(tell) {
   function drawLesson() {
     const { title, name, story, control, patch, against_control: lost, against_real: real, holds } = lesson;
     const verdict = !holds ? ["alarm", "▲ does not hold"] : real.got.length > 0 ? ["sealed", "■ holds, within a limit"] : ["sealed", "■ holds"];
+    const sides = [["real", "The real client", real, ...verdict]];
+    if (lost) sides.unshift(["control", control, lost, "alarm", lost.taken ? "▲ taken" : "■ not taken"]);
     return [
       el("header", {},
         button("← All attacks", choose),
         el("h2", { tabindex: "-1" }, title),
         button(playing ? "…" : "Play again", () => play(name), { disabled: Boolean(playing) })),
-      el("p", {}, story),
-      el("section", { class: "against control", "aria-label": "The control" },
-        el("header", {}, el("h3", {}, patch ? "The control is a patch" : `Against ${control}`), lost ? mark("alarm", lost.taken ? "▲ taken" : "■ not taken") : null),
-        lost ? columns(lost) : drawPatch(patch)),
-      el("section", { class: "against real", "aria-label": "The real client" },
-        el("header", {}, el("h3", {}, "Against the real client"), mark(...verdict)),
-        columns(real)),
+      el("p", { class: "story" }, story),
+      lost ? null : drawPatch(patch),
+      el("table", { class: lost ? "sides" : "sides alone" },
+        el("thead", {}, el("tr", {}, el("td", {}), sides.map(([side, of, , kind, word]) => el("th", { class: side, scope: "col" },
+          el("span", {}, of), el("span", { class: `badge ${kind}` }, word))))),
+        el("tbody", {}, ROWS.map(([who, row, lines]) => el("tr", {}, el("th", { scope: "row" }, who),
+          sides.map(([side, of, outcome]) => cell(`${side} ${row}`, of, lines(outcome))))))),
       el("dl", { class: "why" }, [
         ["What stops it", lesson.property], ["What it does not stop", lesson.limit], ["Source", lesson.source],
         ["In code", el("code", {}, `${lesson.file}, fn ${lesson.function}`)], ["At the prompt", el("code", {}, `blindrelay lab attack ${name}`)],
@@ -110,23 +118,27 @@ export function drawer(tell) {
   };
 }
 
-function mark(kind, word) {
-  return el("span", { class: `badge ${kind}` }, word);
-}
-
 /** Where the twin has no such mechanism, the program itself is the control, with the defence cut out. */
 function drawPatch(patch) {
-  return el("p", {}, "The naive twin has nothing of the kind. What loses is this program without the defence: ",
+  return el("p", { class: "patch" }, "The control is a patch: the naive twin has nothing of the kind. What loses is this program without the defence. ",
     el("code", {}, `tests/mutants/${patch}.patch`), " cuts it out, and the tests build that and see this attack succeed: ",
     el("code", {}, `tests/mutants/run ${patch}`), ".");
 }
 
-function columns({ taken, got, alice, middle, bob }) {
-  const line = (text) => el("li", { class: text.includes("▲") ? "cry" : "" }, el("bdi", {}, text));
-  const shown = (lines) => (lines.length > 0 ? lines.map(line) : el("li", { class: "quiet" }, "shows nothing"));
-  const cell = (name, kind, ...lines) => el("div", { class: `cell ${kind}` }, el("h4", {}, name), el("ul", {}, ...lines));
-  const loot = got.length === 0 ? el("li", { class: "nothing" }, "■ got nothing")
-    : got.map((text) => el("li", { class: taken ? "loot" : "loot limit" }, el("b", {}, "▲ got: "), el("bdi", {}, text)));
-  return el("div", { class: "cells" },
-    cell("Alice", "alice", shown(alice)), cell("The attacker", "attacker", loot, middle.map(line)), cell("Bob", "bob", shown(bob)));
+function cell(kind, of, lines) {
+  return el("td", { class: lines.some((line) => line.className === "cry") ? `${kind} alarmed` : kind, "data-of": of }, el("ul", {}, lines));
+}
+
+function line(text) {
+  return el("li", { class: text.includes("▲") ? "cry" : "" }, el("bdi", {}, text));
+}
+
+function shown(lines) {
+  return lines.length > 0 ? lines.map(line) : [el("li", { class: "quiet" }, "shows nothing")];
+}
+
+function loot({ got, middle }) {
+  const nothing = [el("li", { class: "nothing" }, "■ got nothing")];
+  const all = got.map((text) => el("li", { class: "loot" }, el("b", {}, "▲ got: "), el("bdi", {}, text)));
+  return [...(got.length > 0 ? all : nothing), ...middle.map(line)];
 }
