@@ -21,7 +21,7 @@ const DOZEN: [Expected; 12] = [
     ("ghost-identity", Some("alice to bob: meet me"), None, &["alice"]),
     ("downgrade-to-open", None, None, &["alice"]),
     ("tamper", Some("bob reads: pay him 900"), None, &[]),
-    ("replay", Some("bob reads: alice: pay him 100"), None, &[]),
+    ("replay", Some("bob reads: alice: pay him 100 (×3)"), None, &[]),
     ("reflect", Some("alice reads: bob: I love you"), None, &["alice"]),
     ("drop", Some("bob reads: alice: after"), None, &["bob"]),
     ("forge-sender", Some("bob reads, from carol: I have broken"), None, &["bob"]),

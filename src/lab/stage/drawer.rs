@@ -171,14 +171,16 @@ fn concerns(line: &str, name: &str) -> bool {
     line.starts_with("they ") || line.starts_with(&format!("{name} ")) || line.contains(&format!("{name}'s "))
 }
 
-/// Lines as a page shows them: alarms first, each once, without what the heading says, not too many and not too long.
+/// Lines as a page shows them: alarms first, each once with how often, without what the heading says, not too many nor too long.
 fn shown(lines: &[String], heading: &str) -> Vec<String> {
+    let times = |line: &String| lines.iter().filter(|other| *other == line).count();
     let mut before = BTreeSet::new();
     let mut fresh: Vec<&String> = lines.iter().filter(|line| before.insert(*line)).collect();
     fresh.sort_by_key(|line| !line.contains('▲'));
     let cut = |line: &&String| {
-        let line = line.strip_prefix(heading).unwrap_or(line);
-        sanitise(&line.chars().take(SHOWN).collect::<String>())
+        let text: String = line.strip_prefix(heading).unwrap_or(line).chars().take(SHOWN).collect();
+        let often = if times(line) > 1 { format!(" (×{})", times(line)) } else { String::new() };
+        sanitise(&text) + &often
     };
     let mut out: Vec<String> = fresh.iter().take(LINES).map(cut).collect();
     out.extend((fresh.len() > LINES).then(|| format!("and {} more", fresh.len() - LINES)));
@@ -210,9 +212,9 @@ mod tests {
         ];
         let got = ["bob reads: x", "bob reads: x"];
         let sorted = Sorted::of(Outcome { got: lines(&got), did: lines(&did), taken: true });
-        assert_eq!(sorted.alice, ["▲ no", "hm", "they compare", "alice's client sent\\u{1b}"]);
+        assert_eq!(sorted.alice, ["▲ no (×2)", "hm", "they compare", "alice's client sent\\u{1b}"]);
         assert_eq!((sorted.middle, sorted.bob), (lines(&["3 copies"]), lines(&["they compare"])));
-        assert_eq!(sorted.got, ["bob reads: x"]);
+        assert_eq!(sorted.got, ["bob reads: x (×2)"]);
         let many: Vec<String> = (0..9).map(|n| format!("bob reads: {n}")).collect();
         let believed = Sorted::of(Outcome { got: many, did: Vec::new(), taken: true });
         assert_eq!((believed.bob.len(), believed.bob[6].as_str()), (7, "and 3 more"));
