@@ -76,6 +76,7 @@ async fn each_of_the_twelve_shows_loot_for_the_control_and_none_for_the_real_cli
         let verdict = verdicts.last().unwrap();
         if let Some(kept) = kept {
             assert!(real[0].contains(kept) && verdict == "■ holds, within a limit", "{name}: {real:?} {verdict}");
+            assert_eq!(texts(page, ".real .limit").await.len(), 1, "{name}");
         } else {
             assert_eq!((real.len(), verdict.as_str()), (0, "■ holds"), "{name}: {real:?}");
             assert_eq!(texts(page, ".real .nothing").await, ["■ got nothing"], "{name}");

@@ -8,7 +8,7 @@ import { act } from "/live.js";
 
 const ROWS = [
   ["Alice", "alice", (outcome) => shown(outcome.alice)],
-  ["Attacker", "attacker", (outcome) => loot(outcome)],
+  ["Attacker", "attacker", loot],
   ["Bob", "bob", (outcome) => shown(outcome.bob)],
 ];
 
@@ -93,7 +93,7 @@ export function drawer(tell) {
         el("thead", {}, el("tr", {}, el("td", {}), sides.map(([side, of, , kind, word]) => el("th", { class: side, scope: "col" },
           el("span", {}, of), el("span", { class: `badge ${kind}` }, word))))),
         el("tbody", {}, ROWS.map(([who, row, lines]) => el("tr", {}, el("th", { scope: "row" }, who),
-          sides.map(([side, of, outcome]) => cell(`${side} ${row}`, of, lines(outcome))))))),
+          sides.map(([side, of, outcome]) => cell(`${side} ${row}`, of, lines(outcome, side === "real" ? lesson.limit : "")))))),
       el("dl", { class: "why" }, [
         ["What stops it", lesson.property], ["What it does not stop", lesson.limit], ["Source", lesson.source],
         ["In code", el("code", {}, `${lesson.file}, fn ${lesson.function}`)], ["At the prompt", el("code", {}, `blindrelay lab attack ${name}`)],
@@ -137,8 +137,9 @@ function shown(lines) {
   return lines.length > 0 ? lines.map(line) : [el("li", { class: "quiet" }, "shows nothing")];
 }
 
-function loot({ got, middle }) {
+function loot({ got, middle }, limit) {
   const nothing = [el("li", { class: "nothing" }, "■ got nothing")];
   const all = got.map((text) => el("li", { class: "loot" }, el("b", {}, "▲ got: "), el("bdi", {}, text)));
-  return [...(got.length > 0 ? all : nothing), ...middle.map(line)];
+  const but = limit && got.length > 0 ? [el("li", { class: "limit" }, el("b", {}, "The limit: "), limit)] : [];
+  return [...(got.length > 0 ? all : nothing), ...but, ...middle.map(line)];
 }

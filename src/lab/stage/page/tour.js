@@ -115,12 +115,12 @@ export const TOUR = [
   },
   {
     title: "A swapped key nobody checks",
-    say: "Sealed, to whom? Every key came by way of the relay. This one lies from the first message on: it hands Alice a key of its own as Bob's, does the same to Bob, and passes on what it has read. Two fresh people, a real relay that lies, and nobody compares anything.",
+    say: "Sealed, to whom? Every key came by way of the relay. A relay that lies hands Alice a key of its own as Bob's, does the same to Bob, and passes on what it has read. It is played now, with two fresh people.",
     predict: "Will it read along? And will an alarm ring at either end?",
-    press: "Swap the first keys",
+    press: "Swap the keys",
     acts: [{ do: "attack", name: "swap-keys-first" }],
     look: ["drawer"],
-    seen: "It reads every word, of the naive twin and of the real client alike, and no alarm rings: whoever has never seen the right key cannot miss it. Only one thing differs, the two numbers. The naive twin has none; here two people can compare them.",
+    seen: "It reads every word, of the naive twin and of the real client alike, and no alarm rings: nobody here has ever seen the right key. Only the two numbers differ, and only people who compare them find out. The naive twin has none.",
   },
   {
     title: "The safety number",
