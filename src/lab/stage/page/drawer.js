@@ -93,7 +93,7 @@ export function drawer(tell) {
         el("thead", {}, el("tr", {}, el("td", {}), sides.map(([side, of, , kind, word]) => el("th", { class: side, scope: "col" },
           el("span", {}, of), el("span", { class: `badge ${kind}` }, word))))),
         el("tbody", {}, ROWS.map(([who, row, lines]) => el("tr", {}, el("th", { scope: "row" }, who),
-          sides.map(([side, of, outcome]) => cell(`${side} ${row}`, of, lines(outcome, side === "real" ? lesson.limit : "")))))),
+          sides.map(([side, of, outcome]) => cell(`${side} ${row}`, of, lines(outcome, side === "real" ? lesson.limit : ""))))))),
       el("dl", { class: "why" }, [
         ["What stops it", lesson.property], ["What it does not stop", lesson.limit], ["Source", lesson.source],
         ["In code", el("code", {}, `${lesson.file}, fn ${lesson.function}`)], ["At the prompt", el("code", {}, `blindrelay lab attack ${name}`)],
