@@ -6,6 +6,8 @@
 
 #[path = "browser/cdp.rs"]
 mod cdp;
+#[path = "browser/drawer.rs"]
+mod drawer;
 #[path = "browser/eye.rs"]
 mod eye;
 #[path = "browser/hall.rs"]

@@ -158,7 +158,7 @@ fn marks(script: &str) -> Vec<(u32, u32, &str)> {
 fn faults(document: &str, tour: &[(&str, &str)]) -> Vec<String> {
     let mut faults = Vec::new();
     for (heading, minutes) in
-        [("## Fifteen minutes with the page", 15), ("## Fifteen minutes with terminals", 15), ("## Fifty minutes", 50)]
+        [("## Sixteen minutes with the page", 16), ("## Fifteen minutes with terminals", 15), ("## Fifty minutes", 50)]
     {
         let marks = marks(section(document, heading));
         let ends = [0].into_iter().chain(marks.iter().map(|(_, to, _)| *to));
@@ -167,7 +167,7 @@ fn faults(document: &str, tour: &[(&str, &str)]) -> Vec<String> {
             faults.push(format!("{heading}: the minutes do not add up: {marks:?}"));
         }
     }
-    let page = section(document, "## Fifteen minutes with the page");
+    let page = section(document, "## Sixteen minutes with the page");
     let played: Vec<&str> = marks(page).into_iter().map(|(.., title)| title).collect();
     let pressed = page.lines().filter_map(|line| line.strip_prefix("- Press “")?.strip_suffix("”."));
     if !played.into_iter().zip(pressed).eq(tour.iter().copied()) {

@@ -69,10 +69,23 @@ async fn one_key_plays_the_tour_from_the_first_step_to_the_last() {
                 let (alice, bob) = (hall.digits("alice").await, hall.digits("bob").await);
                 assert!(alice == bob && alice.len() == 60, "{alice} {bob}");
             }
-            "A swapped key" => {
+            "A swapped key nobody checks" => {
+                // The relay has read it on both sides, and only the numbers tell.
+                for side in ["control", "real"] {
+                    page.until_text(&format!("#drawer .{side}.attacker .loot"), "meet me at the harbour").await;
+                }
+                page.until_text("#drawer .real.attacker", "0 alarms").await;
+                for end in ["alice", "bob"] {
+                    page.until_text(&format!("#drawer .real.{end} .cry"), "the numbers differ").await;
+                }
+            }
+            "A swapped key after the check" => {
+                page.until("document.querySelector('#drawer').hidden").await;
                 page.until_text("#alice .state", "alarm").await;
                 page.until_text("#alice", "1 held, nothing sent").await;
                 assert_ne!(hall.digits("alice").await, hall.digits("bob").await);
+                page.until("!document.querySelector('#alice').textContent.includes('✓ compared')").await;
+                assert!(!hall.shows("bob", "Is that you?").await);
             }
             _ => {}
         }
@@ -333,7 +346,7 @@ async fn shots_of_other_sizes() {
         hall.0.viewport(width, height, mobile).await;
         for dark in [false, true] {
             hall.0.media(dark, false).await;
-            for step in [1, 4, 9, 12, 13, 14, 0] {
+            for step in [1, 4, 9, 11, 12, 13, 14, 15, 0] {
                 hall.act(json!({ "do": "step", "to": step, "done": false })).await;
                 if step > 0 {
                     hall.0.until(&format!("document.querySelector('#guide select')?.value === '{step}' && document.querySelector('.predict')")).await;

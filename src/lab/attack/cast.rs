@@ -241,11 +241,16 @@ impl Cast {
         self.messages(name).into_iter().map(|message| message.text).collect()
     }
 
-    /// What somebody's screen said, without news of the connection and of their own texts.
+    /// What somebody's screen said, without news of the connection and of their own texts; ▲ before what is to alarm.
     pub(super) fn screen(&self, name: &str) -> Vec<String> {
         let quiet =
             |event: &&Event| !matches!(event, Event::Online | Event::CaughtUp | Event::State { .. } | Event::Joined(_));
-        self.events(name).iter().filter(quiet).map(|event| format!("{name}'s screen: {event}")).collect()
+        let sign = |event: &Event| match event {
+            Event::KeyChanged(_) | Event::Blocked { .. } | Event::Alarm { .. } | Event::SetAside { .. } => "▲ ",
+            _ => "",
+        };
+        let line = |event| format!("{name}'s screen: {}{event}", sign(event));
+        self.events(name).iter().filter(quiet).map(line).collect()
     }
 
     /// Whether a text left anybody's client readable.

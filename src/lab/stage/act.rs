@@ -67,6 +67,11 @@ pub enum Act {
     Accept,
     /// Alice keeps the key that she has.
     Keep,
+    /// Play an attack of the laboratory: against what must lose to it, then against the real client.
+    Attack {
+        /// Which.
+        name: String,
+    },
     /// End the relay's process without a warning.
     Kill,
     /// Begin anew: fresh homes, fresh keys, a fresh relay.

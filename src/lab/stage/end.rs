@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::board::Shown;
+use super::code::Code;
 use super::keys::{KeyStory, Keys};
 use crate::client::Client;
 use crate::client::contacts::Mode;
@@ -35,6 +36,7 @@ pub(super) struct End {
     met: bool,
     notes: VecDeque<Note>,
     keys: KeyStory,
+    code: Code,
     /// What the pane showed last: it stays while the device is off.
     last: Value,
 }
@@ -77,6 +79,8 @@ struct Number {
     verified: bool,
     /// It belongs to a changed key, which the owner has not accepted.
     changed: bool,
+    /// The code for it, row by row.
+    code: Vec<String>,
 }
 
 /// Everything that a page needs to draw how a text is filled up.
@@ -95,8 +99,8 @@ struct Padding {
 impl End {
     /// Makes the device's vault, or opens it again.
     pub(super) fn open(vault: PathBuf, id: UserId, peer: UserId, mode: Mode, url: &RelayUrl) -> Result<Self> {
-        let (notes, keys, last) = (VecDeque::new(), KeyStory::default(), Value::Null);
-        let mut end = Self { id, peer, vault, client: None, online: false, met: false, notes, keys, last };
+        let (notes, keys, code, last) = (VecDeque::new(), KeyStory::default(), Code::default(), Value::Null);
+        let mut end = Self { id, peer, vault, client: None, online: false, met: false, notes, keys, code, last };
         end.switch_on(mode, url)?;
         Ok(end)
     }
@@ -233,12 +237,14 @@ impl End {
             return Ok(&self.last);
         };
         let number = client.messenger().safety_number(&self.peer)?;
+        let card = client.messenger().card(&self.peer)?.unwrap_or_default();
         let rows = client.messenger().rows();
         let contact = rows.contact(&self.peer)?;
         let number = number.zip(contact.as_ref()).map(|(number, contact)| Number {
             groups: number.to_string().split_whitespace().map(str::to_owned).collect(),
             verified: contact.verified,
             changed: contact.blocked(),
+            code: self.code.of(&card).to_vec(),
         });
         let mut log = Vec::new();
         let messages = rows.messages(Some(&self.peer), None, LOG)?;

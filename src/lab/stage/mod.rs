@@ -13,7 +13,9 @@
 mod act;
 mod board;
 mod business;
+mod code;
 mod company;
+mod drawer;
 mod end;
 mod keys;
 mod middle;
@@ -37,6 +39,7 @@ use crate::web::Guard;
 use crate::wire::sanitise;
 use act::Act;
 use board::Board;
+use drawer::Drawer;
 use scene::{Asked, Scene, Woken};
 
 /// Acts that may wait.
@@ -69,6 +72,7 @@ pub async fn run(
 struct Stage {
     board: Board,
     scene: Scene,
+    drawer: Drawer,
     program: PathBuf,
     /// Counts resets.
     run: u32,
@@ -88,7 +92,8 @@ struct Notice {
 impl Stage {
     async fn set(program: PathBuf) -> Result<Self> {
         let scene = Scene::set(program.clone()).await?;
-        let mut stage = Self { board: Board::default(), scene, program, run: 1, notice: None, tour: (1, false) };
+        let (board, drawer, tour) = (Board::default(), Drawer::new(), (1, false));
+        let mut stage = Self { board, scene, drawer, program, run: 1, notice: None, tour };
         stage.show();
         Ok(stage)
     }
@@ -117,9 +122,11 @@ impl Stage {
     async fn perform(&mut self, act: Act) -> Result<()> {
         match act {
             Act::Step { to, done } => self.tour = (to, done),
+            Act::Attack { name } => self.drawer.play(&name).await?,
             Act::Reset => {
                 self.scene = Scene::set(self.program.clone()).await?;
                 self.run += 1;
+                self.drawer.clear();
                 self.tell(false, "A fresh start: new devices, new keys, a new relay.");
             }
             act => self.scene.perform(act).await?,
@@ -139,6 +146,7 @@ impl Stage {
         for (alarm, text) in std::mem::take(&mut self.scene.news) {
             self.tell(alarm, &text);
         }
+        self.drawer.show(&self.board);
         let (step, done) = self.tour;
         self.board.put("stage", &json!({ "run": self.run, "step": step, "done": done, "notice": self.notice }));
     }

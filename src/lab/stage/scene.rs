@@ -249,7 +249,7 @@ impl Scene {
             Act::Keep => self.alice.on()?.reject_key(&self.bob.id)?,
             Act::Kill if self.down.is_some() => bail!("the relay is down already; it starts again in a moment"),
             Act::Kill => self.relay.child.start_kill()?,
-            Act::Reset | Act::Step { .. } => bail!("that is for the stage, not for the scene"),
+            Act::Reset | Act::Step { .. } | Act::Attack { .. } => bail!("that is for the stage, not for the scene"),
         }
         self.alice.look()?;
         self.bob.look()

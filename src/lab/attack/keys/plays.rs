@@ -47,8 +47,16 @@ pub(super) async fn swap_first(side: Side) -> Result<Outcome> {
         format!("{whose} shows the number {} …", digits.get(..20).unwrap_or_default())
     };
     let differ = hers.is_some() && his.is_some() && hers != his;
-    let verdict = if differ { "they compare: the numbers differ" } else { "they compare: the numbers are the same" };
-    let mut did = vec![number("alice's screen", &hers), number("bob's screen", &his), verdict.to_owned()];
+    let verdict =
+        if differ { "they compare: ▲ the numbers differ" } else { "they compare: the numbers are the same" };
+    let alarm = |event: &Event| matches!(event, Event::Alarm { .. } | Event::KeyChanged(_));
+    let alarms = cast.count("alice", alarm) + cast.count("bob", alarm);
+    let mut did = vec![
+        number("alice's screen", &hers),
+        number("bob's screen", &his),
+        format!("{alarms} alarms at both ends"),
+        verdict.to_owned(),
+    ];
     let mut halves = true;
     for (victim, alter) in [("alice", hands::swap_for_alice as Alter), ("bob", hands::swap_for_bob)] {
         let half = swap_half(alter).await?;

@@ -38,7 +38,9 @@ fn alarm(event: &Event) -> bool {
 
 /// How each text that Bob was shown is marked.
 fn marks(cast: &Cast) -> Vec<String> {
-    let said = |message: StoredMessage| format!("bob reads `{}`: {}", message.text, message.arrival);
+    let sign = |arrival| if arrival == Arrival::InOrder { "" } else { "▲ " };
+    let said =
+        |message: StoredMessage| format!("bob reads `{}`: {}{}", message.text, sign(message.arrival), message.arrival);
     cast.messages("bob").into_iter().map(said).collect()
 }
 

@@ -4,6 +4,7 @@
 //
 //   → 4  key of the fourth message that this device sealed         ← 3  of the third that it opened
 
+import { code } from "/code.js";
 import { el } from "/dom.js";
 
 const NAMES = {
@@ -47,7 +48,7 @@ export function keys(device, before) {
 /** The safety number, and what is known of it. */
 export function number(device, peer) {
   if (!device.number) return [el("p", {}, `No key of ${peer} is on record yet.`)];
-  const { groups, verified, changed } = device.number;
+  const { groups, verified, changed, code: modules } = device.number;
   const held = device.log.filter((line) => line.state === "held").length;
   const alarm = device.log.findLast((line) => line.kind === "note" && line.alarm);
   return [
@@ -55,6 +56,7 @@ export function number(device, peer) {
     el("ol", { class: changed ? "digits bytes alarm" : "digits bytes", "aria-label": "60 digits" }, groups.map((group) => el("li", {}, group))),
     changed ? el("p", { class: "note alarm" }, `▲ ${peer}'s key has changed. ${held > 0 ? `${held} held, nothing sent.` : "Nothing is sent."}`)
       : el("p", {}, verified ? el("span", { class: "badge sealed" }, "✓ compared") : el("span", { class: "badge" }, "not compared")),
+    code(modules, `QR code of the number of ${device.name} and ${peer}`),
     alarm && !changed ? el("p", { class: "note alarm" }, `▲ ${alarm.text}`) : null,
   ];
 }

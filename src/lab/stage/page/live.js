@@ -8,7 +8,7 @@
 //                  event: alice   …                             then each section that changed
 //   POST /act    ← {"do":"send","as":"alice","text":"hello"}
 
-const SECTIONS = ["stage", "scene", "alice", "bob", "relay", "partner", "business", "thief", "pages"];
+const SECTIONS = ["stage", "scene", "alice", "bob", "relay", "partner", "business", "thief", "attacks", "attack", "pages"];
 
 /** Calls `changed(section, value)` for all that the program shows, and `line(text)` when the line breaks ("" when it is back). */
 export function listen(changed, line) {

@@ -1,10 +1,12 @@
 // The page of the stage: ties the panes, the guide and the line to the program together.
 //
 //   live.js ──sections──► ends.js (Alice, Bob) · middle.js, business.js (relay, StreamCo, thief) · guide.js (tour, tools)
+//                    │                                                                             └──► drawer.js (attacks)
 //                                                                                        └──► view: which side of things is shown
 
 import { business } from "/business.js";
 import { byId, el, show } from "/dom.js";
+import { drawer } from "/drawer.js";
 import { end } from "/ends.js";
 import { guide } from "/guide.js";
 import { act, listen } from "/live.js";
@@ -15,6 +17,7 @@ const notices = new Map();
 const middle = { relay: relay(), partner: partner(), thief: thief(), business: business() };
 const person = (name, peer) => end(name, peer, (text) => tell("act", text, false), middle.relay.size);
 const ends = { alice: person("alice", "Bob"), bob: person("bob", "Alice") };
+const attacks = drawer((text) => tell("act", text, false));
 let dismissed = 0;
 let timer = null;
 
@@ -49,6 +52,7 @@ function enter(step, done) {
   middle.business.view(step?.partner ?? "inbox");
   middle.relay.view(step?.relay === "tally", step?.relay === "alice" ? "alice" : null);
   for (const node of document.querySelectorAll(".pane")) node.classList.toggle("look", Boolean(done && step?.look.includes(node.id)));
+  attacks.open(Boolean(done && step?.look.includes("drawer")));
   tell("act", "");
   // On a phone the panes stand below each other: bring the first one to look at into sight.
   if (done && step?.look[0] && matchMedia("(max-width: 800px)").matches) byId(step.look[0]).scrollIntoView({ block: "start" });
@@ -83,6 +87,8 @@ const CHANGED = {
     if (notice && notice.n > dismissed) tell("news", notice.text, notice.alarm);
     if (notice && !notice.alarm) setTimeout(() => { if (known.stage.notice?.n === notice.n) { dismissed = notice.n; tell("news", ""); } }, 6000);
   },
+  attacks: attacks.list,
+  attack: attacks.played,
   pages(count) {
     tell("pages", count > 1 ? `This page is open ${count} times; all of them show the same stage.` : "", false);
   },
@@ -92,9 +98,14 @@ byId("modes").addEventListener("click", async (event) => {
   const { mode } = event.target.dataset;
   if (mode) tell("act", await act({ do: "mode", mode }), false);
 });
-byId("views").addEventListener("click", (event) => { if (event.target.dataset.view) setView(event.target.dataset.view); });
+byId("views").addEventListener("click", (event) => {
+  if (!event.target.dataset.view) return;
+  attacks.open(false);
+  setView(event.target.dataset.view);
+});
 byId("recommend").addEventListener("click", async () => tell("act", await act({ do: "recommend" }), false));
 byId("reset").addEventListener("click", async () => tell("act", await act({ do: "reset" }), false));
 
 setView("messages");
+byId("attacks").addEventListener("click", () => attacks.open(byId("drawer").hidden));
 listen((section, value) => CHANGED[section]?.(value), (text) => tell("line", text, true));
