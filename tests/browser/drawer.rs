@@ -17,7 +17,7 @@ type Expected = (&'static str, Option<&'static str>, Option<&'static str>, &'sta
 const DOZEN: [Expected; 12] = [
     ("eavesdrop", Some("alice to bob: meet me"), None, &[]),
     ("swap-keys-first", Some("alice to bob: meet me"), Some("alice to bob: meet me"), &["alice", "bob"]),
-    ("swap-keys-later", Some("alice to bob: meet me"), None, &["alice"]),
+    ("swap-keys-later", Some("alice to bob: meet me"), None, &["alice", "bob"]),
     ("ghost-identity", Some("alice to bob: meet me"), None, &["alice"]),
     ("downgrade-to-open", None, None, &["alice"]),
     ("tamper", Some("bob reads: pay him 900"), None, &[]),
