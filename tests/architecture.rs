@@ -192,3 +192,27 @@ fn every_file_that_the_document_names_exists() {
     let missing: Vec<String> = paths.filter(|path| !root().join(path).exists()).collect();
     assert!(missing.is_empty() && document.contains("`src/"), "{missing:?}");
 }
+
+/// Lines of the table of one message's path whose function is not in their file.
+fn missteps(document: &str) -> Vec<String> {
+    let table = document.split("## The path of one message").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| ") && line.contains("`src/"));
+    let lost = rows.filter(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let code = fs::read_to_string(root().join(cells[1].trim_matches('`'))).unwrap_or_default();
+        let name = cells[2].trim_matches('`');
+        !["(", "<"].iter().any(|begin| code.contains(&format!("fn {name}{begin}")))
+    });
+    lost.map(str::to_owned).collect()
+}
+
+#[test]
+fn one_message_can_be_followed_through_the_files() {
+    let document = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    assert_eq!(missteps(&document), [""; 0]);
+    assert_eq!(missteps(&document.replacen("| `typed` |", "| `spoken` |", 1)).len(), 1);
+    assert_eq!(
+        missteps(&document.replacen("`src/relay/mailbox.rs` | `push`", "`src/relay/box.rs` | `push`", 1)).len(),
+        1
+    );
+}
