@@ -1,7 +1,7 @@
 //! What people say: the part of a message that sealing hides and open mode hands over.
 //!
 //! In an open conversation this JSON is what the relay is given. In a sealed one the same fields
-//! are encoded by `protocol::message`, padded and encrypted.
+//! are encoded by `protocol::content`, padded, and encrypted by `protocol::message`.
 
 use std::fmt;
 

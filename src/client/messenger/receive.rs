@@ -1,4 +1,14 @@
 //! A frame from the relay: nothing in it is believed that is not checked here or by the protocol.
+//!
+//! Question: the relay may lie; what may one of its frames do to a client?
+//! Say that it has a message, which then is not sent again; give keys, which are verified, compared with the record and never trusted by
+//! themselves; refuse, which delays. Mail is opened, counted and kept in one transaction, and only what is returned after it may leave.
+//!
+//! ```text
+//! keys     → verify → same, first or changed? → session → what waited leaves
+//! deliver  → seen before? → opened or put aside → counted → kept → ack
+//! error    → wait, ask again, or give up, and the user is told
+//! ```
 
 use rand::CryptoRng;
 

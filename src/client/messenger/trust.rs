@@ -1,4 +1,13 @@
 //! What only the user may decide: modes, changed keys, verification, a fresh session.
+//!
+//! Question: a program could decide all of it by itself; why must it not?
+//! Because a lying relay would bring the moment about: a changed key that is taken without asking is a man in the middle, a session that
+//! resets itself drains prekeys, a conversation that falls back to open is read. So each decision is a verb of its own, takes
+//! one transaction, and then looks again at what waited for it: mail that was put aside, and texts that were held.
+//!
+//! ```text
+//! decision → contact changed → put-aside mail tried again → held texts leave, or stay
+//! ```
 
 use rand::CryptoRng;
 
