@@ -161,8 +161,9 @@ fn a_relay_acknowledges_nothing_whose_flush_was_refused() {
     if !strace() {
         return;
     }
-    // Each of its threads is refused some flushes: whoever waits for an answer is told, and tries again.
-    let refusals = format!("inject=fsync:error=EIO:when=6..{}+5", effort(11, 61));
+    // Each of its threads is refused some flushes, once it has started (that takes fewer than 18): whoever waits for an answer is
+    // told, and tries again.
+    let refusals = format!("inject=fsync:error=EIO:when=18..{}+5", effort(23, 73));
     let (home, deeds) = life_of_a_relay(&["-e", &refusals]);
     assert!(deeds.iter().any(|deed| matches!(deed, Deed::Flush(_, false))), "it was refused some");
     let mut promises = OfARelay::default();
