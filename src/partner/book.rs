@@ -41,10 +41,12 @@ CREATE TABLE agreements (
 CREATE INDEX agreements_by_partner ON agreements (partner);
 CREATE TABLE tokens (
   hash BLOB PRIMARY KEY, agreement INTEGER NOT NULL REFERENCES agreements, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX tokens_by_end ON tokens (until);
 CREATE TABLE connections (
   user TEXT NOT NULL, partner TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (user, partner)) WITHOUT ROWID;
 CREATE TABLE ledger (
   n INTEGER PRIMARY KEY, at INTEGER NOT NULL, partner TEXT NOT NULL, scope TEXT NOT NULL, user TEXT, what TEXT NOT NULL);
+CREATE INDEX ledger_by_partner ON ledger (partner, scope, what, user, at);
 CREATE INDEX ledger_by_user ON ledger (user, partner, scope, what, at) WHERE user IS NOT NULL;
 CREATE TABLE reports (
   partner TEXT NOT NULL, from_day TEXT NOT NULL, to_day TEXT NOT NULL, filed_at INTEGER NOT NULL, body TEXT NOT NULL,
@@ -99,8 +101,8 @@ impl Book {
             return Err(BookError::Foreign);
         }
         db.busy_timeout(Duration::from_secs(5))?;
-        // A use that a power cut takes from the ledger was of the last moment: not worth a flush for each read.
-        db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;")?;
+        // What was answered stays so after a power cut: a revocation above all.
+        db.execute_batch("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")?;
         if tables == 0 {
             let marks = format!("PRAGMA user_version={LAYOUT}; PRAGMA application_id={MARK};");
             db.execute_batch(&format!("BEGIN; {SCHEMA} {marks} COMMIT;"))?;

@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 
 use super::gate::Platform;
 use super::problem::{self, Problem};
-use crate::wire::{Content, MAX_TEXT, Payload, UserId};
+use crate::wire::{MAX_TEXT, UserId};
 
-/// Messages of the archive that are looked at.
-const LOOKED_AT: u32 = 200;
+/// Latest messages of the two in the archive that are looked at.
+const LOOKED_AT: u32 = 5_000;
 /// Complaints in an answer.
 const LINES: u32 = 200;
 
@@ -51,9 +51,7 @@ pub(super) async fn complain(
     if about == user || !platform.archive.knows(&about).await? {
         return Err(Problem::bad("a report is about somebody else, who has registered"));
     }
-    let found = platform.archive.search(&user, &text, u64::MAX, LOOKED_AT).await?.unwrap_or_default();
-    let says = |payload: &Option<Payload>| matches!(payload, Some(Payload::Open(Content::Text { text: said, .. })) if *said == text);
-    let confirmed = found.iter().any(|message| message.from == about && says(&message.payload));
+    let confirmed = platform.archive.said(&about, &user, &text, LOOKED_AT).await?;
     let n = platform.book.complain(&user, &about, at, &text, confirmed)?;
     Ok((StatusCode::CREATED, Json(json!({ "n": n, "confirmed": confirmed }))).into_response())
 }

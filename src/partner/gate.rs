@@ -34,8 +34,16 @@ pub struct Platform {
     pub clock: Clock,
     pub(super) relay: Relay,
     allowance: Rate,
-    /// Requests of a partner, of whatever kind.
-    rates: Arc<Rates<()>>,
+    rates: Arc<Rates<Asker>>,
+}
+
+/// Who asks: partners and users have names from different lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Asker {
+    Partner,
+    User,
+    /// A client that wants a token.
+    Client,
 }
 
 /// Somebody was let in.
@@ -143,10 +151,16 @@ impl Platform {
                 "the token is missing, unknown, run out or revoked; ask for one with the client's secret, and send it in the Authorization header",
             ));
         };
-        if !self.rates.allow(&agreement.partner, (), self.allowance, now) {
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a second"));
-        }
+        self.not_too_fast(&agreement.partner, Asker::Partner)?;
         Ok(Grant { agreement, until, token })
+    }
+
+    /// 429 for whoever asks too often.
+    pub(super) fn not_too_fast(&self, who: &UserId, asker: Asker) -> Result<(), Problem> {
+        if self.rates.allow(who, asker, self.allowance, self.clock.now()) {
+            return Ok(());
+        }
+        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait a second"))
     }
 
     /// Whether somebody who was let in still would be.
@@ -182,7 +196,7 @@ impl Platform {
         not_in_the_address(uri)?;
         let token: Option<Token> = bearer(headers);
         match token {
-            Some(token) if self.archive.owns(user, token.hash()).await? => Ok(()),
+            Some(token) if self.archive.owns(user, token.hash()).await? => self.not_too_fast(user, Asker::User),
             _ => Err(Problem::token("this is not the token of that mailbox; it goes into the Authorization header")),
         }
     }

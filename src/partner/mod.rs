@@ -30,11 +30,15 @@ mod stream;
 mod token;
 mod write;
 
+use std::time::Duration;
+
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use tokio::time::timeout;
 
 pub use book::{Agreement, Book, BookError, Complaint, Count, Entry, FiledReport, Standing, Terms, What};
 pub use filed::{Device, Signal, SignalKind};
@@ -46,6 +50,14 @@ pub use scope::{Access, Scope};
 
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 1024 * 1024;
+
+/// How long a request may take until its answer begins, its body included: whoever sends one slowly holds nothing for ever.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let late = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request did not come to its end in time; send it again");
+    timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| late.into_response())
+}
 
 /// All routes of the platform's side.
 pub fn router(platform: Platform) -> Router {
@@ -74,6 +86,7 @@ pub fn router(platform: Platform) -> Router {
         .route("/operator/v1/audience", get(ads::audience))
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "not this method here") })
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(in_time))
         .with_state(platform)
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::book::{TOKEN_LIFE, joined};
-use super::gate::{Platform, not_in_the_address};
+use super::gate::{Asker, Platform, not_in_the_address};
 use super::problem::{BodyRefusals, Problem, Refusals, body, is_of_type};
 use crate::wire::{Token, UserId};
 
@@ -59,6 +59,7 @@ pub(super) async fn issue(
     not_in_the_address(&uri)?;
     let refused = || Problem::token("no agreement in force has this client and secret").of_kind("invalid-client");
     let (client, secret) = basic(&headers).ok_or_else(refused)?;
+    platform.not_too_fast(&client, Asker::Client)?;
     let sent = body(sent)?;
     if !is_of_type(&headers, "application/x-www-form-urlencoded") {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send a form: grant_type=client_credentials"));

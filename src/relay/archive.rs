@@ -185,6 +185,15 @@ impl Archive {
         self.indexed().await?.ask(move |db| read::search(db, &user, &words, before, limit)).await
     }
 
+    /// Whether one wrote exactly this to the other in the open, among their latest messages.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn said(&self, from: &UserId, to: &UserId, text: &str, latest: u32) -> Result<bool, StoreError> {
+        let (from, to, text) = (from.clone(), to.clone(), text.to_owned());
+        self.indexed().await?.ask(move |db| read::said(db, &from, &to, &text, latest)).await
+    }
+
     /// Writes an open text in a user's name; `via` says who wrote it there. Not into a conversation that is sealed.
     ///
     /// # Errors

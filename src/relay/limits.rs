@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::wire::{MAX_TEXT, Payload, UserId};
+use crate::wire::{Content, MAX_TEXT, Payload, UserId};
 
 /// The largest sealed blob that is taken, in bytes: 128 KiB of padded text, a handshake, and room.
 const MAX_BLOB: usize = 192 * 1024;
@@ -90,7 +90,8 @@ impl Limits {
 /// Whether a payload is of a size that clients send.
 pub(super) fn fits(payload: &Payload) -> bool {
     match payload {
-        Payload::Open(_) => payload.size() <= MAX_TEXT,
+        Payload::Open(Content::Text { text, .. }) => text.len() <= MAX_TEXT,
+        Payload::Open(Content::Receipt { .. }) => true,
         Payload::Sealed(blob) => blob.0.len() <= MAX_BLOB,
     }
 }

@@ -18,7 +18,9 @@ use super::limits::{Kind, fits};
 use super::mailbox::{Mail, Mailbox};
 use super::store::{Answer, Op, Reply, StoreError};
 use super::{Inner, Relay};
-use crate::wire::{ClientFrame, ErrorCode, MAX_FRAME, MAX_ONE_TIME, MessageId, RelayFrame, UserId, VERSION};
+use crate::wire::{
+    ClientFrame, Content, ErrorCode, MAX_FRAME, MAX_ONE_TIME, MessageId, Payload, RelayFrame, UserId, VERSION,
+};
 
 /// Requests in flight; while there are more, nothing is read.
 const IN_FLIGHT: usize = 256;
@@ -200,6 +202,10 @@ impl<'a> Connection<'a> {
                 Op::Fetch { user: whom }
             }
             ClientFrame::Send { id, to, payload } => {
+                if matches!(&payload, Payload::Open(Content::Text { via: Some(_), .. })) {
+                    let detail = "only the platform says via whom a text came; send it without";
+                    return Err(End::Refused(ErrorCode::BadFrame, detail.to_owned()));
+                }
                 if !fits(&payload) {
                     let detail = "a text is at most 64 KiB, a blob 192 KiB; send it in parts";
                     self.refuse(ErrorCode::TooLarge, detail, Some(id), Some(to));

@@ -81,6 +81,9 @@ async fn make(State(app): State<App>, body: Result<Json<Recommendation>, JsonRej
         Ok(body) => body,
         Err(why) => return problem(StatusCode::BAD_REQUEST, &why.body_text()),
     };
+    if !["tv", "web", "phone"].contains(&recommendation.interface.as_str()) {
+        return problem(StatusCode::BAD_REQUEST, "interface is tv, web or phone");
+    }
     let address = app.address;
     let made = app.with(move |events, _| {
         let link = events.make_link(&recommendation, &mut rand::rng())?;

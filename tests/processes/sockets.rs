@@ -1,6 +1,6 @@
 //! What a relay process does with frames, told by a client of another make.
 
-use blindrelay::wire::{Bytes, ClientFrame, ErrorCode, MAX_FRAME, PATH, RelayFrame, Token, VERSION};
+use blindrelay::wire::{Bytes, ClientFrame, Content, ErrorCode, MAX_FRAME, PATH, Payload, RelayFrame, Token, VERSION};
 use futures_util::SinkExt;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::connect_async;
@@ -283,4 +283,28 @@ async fn a_second_connection_of_one_mailbox_takes_over_and_the_first_is_told() {
     let mut alice = Raw::join(&relay.url(), "alice").await;
     alice.send(&send(1, "bob", sealed(b"blob"))).await;
     assert_eq!(second.mail().await.payload, sealed(b"blob"));
+}
+
+#[tokio::test]
+async fn only_the_platform_says_via_whom_a_text_came() {
+    let home = home();
+    let relay = Relay::start(home.path());
+    let bobs = Token::random(&mut rand::rng());
+    Raw::hello(&relay.url(), "bob", &bobs).await;
+    let text = |via: Option<&str>| {
+        let via = via.map(str::to_owned);
+        Payload::Open(Content::Text { sent_at: 1, counter: 1, text: "hello".to_owned(), via })
+    };
+    for via in ["StreamCo", &"x".repeat(MAX_FRAME / 2)] {
+        let mut mallory = Raw::join(&relay.url(), &format!("mallory{}", via.len())).await;
+        mallory.send(&send(1, "bob", text(Some(via)))).await;
+        assert_eq!(mallory.error().await.0, ErrorCode::BadFrame);
+        assert_eq!(mallory.next().await, None, "the connection ends");
+    }
+    // The control: the same without it is taken, and is all that Bob gets.
+    let mut alice = Raw::join(&relay.url(), "alice").await;
+    alice.send(&send(1, "bob", text(None))).await;
+    alice.accepted(1).await;
+    let (mut bob, welcome) = Raw::hello(&relay.url(), "bob", &bobs).await;
+    assert_eq!((welcome.waiting, bob.mail().await.payload), (1, text(None)));
 }

@@ -197,6 +197,15 @@ pub(in crate::relay) fn messages(
     collect(query.query(params![n, signed(after), limit, peer])?).map(Some)
 }
 
+/// Whether an open text is among the latest messages of two.
+pub(in crate::relay) fn said(db: &Connection, from: &UserId, to: &UserId, text: &str, latest: u32) -> SqlResult<bool> {
+    let (Some(from), Some(to)) = (number(db, from)?, number(db, to)?) else { return Ok(false) };
+    let sql = "SELECT 1 FROM messages WHERE seq IN (
+                 SELECT seq FROM took_part WHERE user = ?1 AND peer = ?2 AND NOT sealed ORDER BY seq DESC LIMIT ?4)
+               AND sender = ?1 AND body IS NOT NULL AND json_extract(CAST(body AS TEXT), '$.text') = ?3";
+    db.prepare_cached(sql)?.exists(params![from, to, text, latest])
+}
+
 /// A user's open texts with all of these words, before a number, newest first.
 pub(in crate::relay) fn search(
     db: &Connection,
