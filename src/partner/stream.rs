@@ -17,7 +17,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
@@ -25,13 +25,14 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::gate::{Grant, Platform};
 use super::inbox::InboxMessage;
-use super::page::PAGE;
 use super::problem::{Problem, Refusals};
 use crate::relay::{ArchivedMessage, Sighting};
 use crate::wire::{Payload, UserId};
 
 /// How often the gate is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Messages that are fetched at once for somebody who is behind, and perhaps does not read them.
+const AT_ONCE: u32 = 16;
 
 /// A user's messages as they pass, as server-sent events.
 #[utoipa::path(get, path = "/partner/v1/users/{user}/stream", tag = "inbox", security(("partner" = ["inbox.read"])),
@@ -84,6 +85,11 @@ struct Follower {
 impl Follower {
     async fn next(&mut self) -> Option<InboxMessage> {
         loop {
+            // What was fetched before is not given to somebody who may see it no longer.
+            let due = self.again.tick().now_or_never().is_some();
+            if due && !self.platform.still(&self.grant, &self.user).await {
+                return None;
+            }
             if let Some(message) = self.ready.pop_front() {
                 return Some(message);
             }
@@ -111,8 +117,8 @@ impl Follower {
         if !self.platform.still(&self.grant, &self.user).await {
             return None;
         }
-        let found = self.platform.archive.messages(&self.user, None, self.last, PAGE).await.ok()??;
-        self.behind = found.len() == usize::try_from(PAGE).unwrap_or(0);
+        let found = self.platform.archive.messages(&self.user, None, self.last, AT_ONCE).await.ok()??;
+        self.behind = found.len() == usize::try_from(AT_ONCE).unwrap_or(0);
         self.last = found.last().map_or(self.last, |message| message.seq);
         self.ready.extend(found.into_iter().filter_map(InboxMessage::of));
         Some(())
