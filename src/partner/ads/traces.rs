@@ -4,7 +4,7 @@
 //! Every envelope has two names and a time. Those are counted here for open and sealed messages alike, receipts among them, because
 //! of sealed ones nobody can tell. Texts are taken from open ones only: there is nothing else to take.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::relay::ArchivedMessage;
 use crate::wire::{Content, Payload, UserId};
@@ -14,12 +14,15 @@ const DAY: u64 = 24 * HOUR;
 
 /// How many contacts count as close.
 const CLOSE: usize = 3;
+/// Bytes of text that are looked at; more of it says nothing new.
+const TEXTS: usize = 8 * 1024 * 1024;
 
 /// What is left of somebody's conversations.
 #[derive(Debug, Default)]
 pub(super) struct Traces {
-    /// Texts that can be read, oldest first.
-    pub(super) texts: Vec<Text>,
+    /// The latest texts that can be read, oldest first, [`TEXTS`] bytes at most.
+    pub(super) texts: VecDeque<Text>,
+    bytes: usize,
     /// Open messages, and sealed ones.
     pub(super) open: u64,
     pub(super) sealed: u64,
@@ -56,7 +59,13 @@ impl Traces {
         self.days.insert(at / DAY);
         *(if sealed { &mut self.sealed } else { &mut self.open }) += 1;
         if let Some(Payload::Open(Content::Text { text, .. })) = payload {
-            self.texts.push(Text { seq, from, at, said: text });
+            self.bytes += text.len();
+            self.texts.push_back(Text { seq, from, at, said: text });
+            while self.bytes > TEXTS
+                && let Some(oldest) = self.texts.pop_front()
+            {
+                self.bytes -= oldest.said.len();
+            }
         }
     }
 
