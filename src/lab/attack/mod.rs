@@ -12,7 +12,7 @@
 //! a patch     one of `tests/mutants`: the defence is cut out of the program, and the tests see this attack succeed
 //! ```
 //!
-//! One file, or one directory, a family: [`keys`], [`messages`], [`thieves`], [`peers`], [`measurers`].
+//! One file, or one directory, a family: `keys`, `messages`, `thieves`, `peers`, `measurers`.
 
 mod cast;
 mod keys;
