@@ -11,7 +11,7 @@ use blindrelay::lab::hand::{Act, Hands};
 use blindrelay::wire::{ClientFrame, Envelope, MessageId, Payload, RelayFrame, UserId};
 
 /// Steps of one seed, before the lies stop: fewer where there are many seeds.
-const STEPS: [u32; 2] = [100, 60];
+const STEPS: [u32; 2] = [100, 40];
 
 /// Plays seeds on as many threads as there are cores.
 fn explore(seeds: std::ops::Range<u64>, steps: u32) -> Vec<Fuzzed> {
